@@ -1,0 +1,167 @@
+//! The boundary to the kernel: what the ring asks of it, in four verbs.
+//!
+//! The real one is [`crate::real::RealKernel`]. A simulated one can stand in its place: the ring is
+//! generic over the trait, so the real one pays nothing for that.
+
+use crate::tag::Tag;
+use std::io;
+use std::os::fd::RawFd;
+
+/// Nanoseconds on the monotonic clock.
+pub type Nanoseconds = u64;
+
+/// What an SQE asks for. Addresses are those of core memory, which the in-flight table holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Nothing.
+    Nop,
+    /// read(2), or pread(2).
+    Read {
+        /// The file.
+        descriptor: RawFd,
+        /// Where the bytes go.
+        address: usize,
+        /// How many, at most.
+        length: u32,
+        /// Where in the file; `u64::MAX` is the current position.
+        offset: u64,
+    },
+    /// write(2), or pwrite(2).
+    Write {
+        /// The file.
+        descriptor: RawFd,
+        /// Where the bytes are.
+        address: usize,
+        /// How many.
+        length: u32,
+        /// Where in the file; `u64::MAX` is the current position.
+        offset: u64,
+    },
+    /// readv(2), or preadv(2).
+    Readv {
+        /// The file.
+        descriptor: RawFd,
+        /// The address of an array of `iovec`.
+        vectors: usize,
+        /// How many there are.
+        count: u32,
+        /// Where in the file; `u64::MAX` is the current position.
+        offset: u64,
+    },
+    /// writev(2), or pwritev(2).
+    Writev {
+        /// The file.
+        descriptor: RawFd,
+        /// The address of an array of `iovec`.
+        vectors: usize,
+        /// How many there are.
+        count: u32,
+        /// Where in the file; `u64::MAX` is the current position.
+        offset: u64,
+    },
+    /// poll(2) of one descriptor, once.
+    Poll {
+        /// The file.
+        descriptor: RawFd,
+        /// The mask of events, as poll(2) has them.
+        events: u32,
+    },
+    /// A relative timeout.
+    Sleep {
+        /// The address of a `__kernel_timespec`.
+        timespec: usize,
+    },
+    /// openat(2).
+    Open {
+        /// The address of a path that ends in NUL.
+        path: usize,
+        /// As in open(2).
+        flags: i32,
+        /// As in open(2).
+        mode: u32,
+    },
+    /// close(2).
+    Close {
+        /// The file.
+        descriptor: RawFd,
+    },
+    /// fsync(2), or fdatasync(2).
+    Sync {
+        /// The file.
+        descriptor: RawFd,
+        /// Whether fdatasync.
+        data_only: bool,
+    },
+    /// The cancel of the operation with this tag.
+    Cancel {
+        /// Whose.
+        target: Tag,
+    },
+    /// The ring's timer.
+    Timer {
+        /// When it fires.
+        deadline: Nanoseconds,
+    },
+    /// A new deadline for the ring's timer.
+    TimerUpdate {
+        /// Which arming of it.
+        timer: Tag,
+        /// When it fires.
+        deadline: Nanoseconds,
+    },
+}
+
+/// One SQE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// Its identity.
+    pub tag: Tag,
+    /// What it asks for.
+    pub work: Work,
+    /// `IOSQE_ASYNC`: let a worker thread of the kernel do it.
+    pub asynchronous: bool,
+}
+
+/// One CQE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cqe {
+    /// The SQE's tag, as the kernel gave it back.
+    pub user_data: u64,
+    /// The result: a count, a descriptor, a mask, or a negative errno.
+    pub result: i32,
+    /// Another CQE with this tag follows.
+    pub more: bool,
+    /// The CQE only says that memory is free again.
+    pub notification: bool,
+}
+
+/// The submission queue is full: enter, and try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueFull;
+
+/// What the ring needs of a kernel.
+pub trait Kernel {
+    /// Puts an SQE into the submission queue. The kernel sees it at the next [`Kernel::enter`].
+    ///
+    /// # Safety
+    ///
+    /// The addresses in it must stay valid, and unused by anyone else who would mind, until the final
+    /// CQE with its tag has been reaped.
+    unsafe fn queue(&mut self, submission: &Submission) -> Result<(), QueueFull>;
+
+    /// How many SQEs the kernel has not taken.
+    fn queued(&self) -> u32;
+
+    /// Whether completions wait inside the kernel for a [`Kernel::enter`] (overflow, task work).
+    fn has_backlog(&self) -> bool;
+
+    /// Hands the queued SQEs over and waits until `wanted` CQEs are there. May take a part of them
+    /// only, or fail for a while (EINTR, EAGAIN, EBUSY, ENOMEM); nothing is lost by that.
+    fn enter(&mut self, wanted: u32) -> io::Result<()>;
+
+    /// The next CQE, if there is one.
+    fn reap(&mut self) -> Option<Cqe>;
+
+    /// The monotonic clock.
+    fn now(&self) -> Nanoseconds;
+}

@@ -1,0 +1,390 @@
+//! The cancellation protocol of one operation: a pure state machine.
+//!
+//! Events go in, actions come out. The machine reads no clock, makes no system call and allocates
+//! nothing; whoever drives it (the [in-flight table](crate::table) under the ring, or a model
+//! checker) carries the actions out and reports back what became of them.
+//!
+//! ```text
+//!             Submitted          TargetCompleted
+//!   Waiting ------------> InFlight -----------------> Settled --> (slot free)
+//!      |                  |      ^                       ^
+//!      | CancelAsked      |      | resubmit:             | no cancel outstanding,
+//!      v                  |      | back to Waiting       | or its answer has come
+//!   Settled(Cancelled)    |      |
+//!                         | CancelAsked
+//!                         v
+//!        Wanted --CancelIssued--> Outstanding --CancelAnswered--> Resting
+//!          ^                           | (late: RetryDue came first)    |
+//!          +---------------------------+<----------- RetryDue ----------+
+//! ```
+//!
+//! The one thing that ends an operation is its own final CQE. What the cancel answered is kept for
+//! reports and decides nothing.
+
+use crate::policy::CancelPolicy;
+use std::time::Duration;
+
+/// The kernel's own ERESTARTSYS to ERESTART_RESTARTBLOCK: meant for its signal code, but seen in CQEs
+/// (a cancelled splice, the open of a FIFO).
+const RESTART_RESULTS: std::ops::RangeInclusive<i32> = -516..=-512;
+
+/// An operation that was interrupted without a cancel is submitted again, but not for ever: a signal
+/// storm that hits the same operation this often in a row is passed on as the error that it is.
+pub const MAX_INTERRUPTIONS: u8 = 100;
+
+/// What happened to an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// Its SQE was queued for the kernel; `asynchronous` if with `IOSQE_ASYNC`.
+    Submitted {
+        /// Whether the SQE carries `IOSQE_ASYNC`.
+        asynchronous: bool,
+    },
+    /// Somebody wants it to end.
+    CancelAsked,
+    /// The SQE of a cancel was queued for the kernel.
+    CancelIssued,
+    /// The cancel's own CQE came, with this result. It is advice, never a completion.
+    CancelAnswered(i32),
+    /// A CQE of the operation itself came.
+    TargetCompleted {
+        /// The CQE's result.
+        result: i32,
+        /// `IORING_CQE_F_MORE`: another CQE of this operation follows.
+        more: bool,
+        /// `IORING_CQE_F_NOTIF`: the CQE only says that the memory is free again.
+        notification: bool,
+    },
+    /// The delay after a cancel is over.
+    RetryDue,
+    /// `stuck_after` is over.
+    StuckDue,
+    /// The ring gives the operation up, because the time to drain is over.
+    Abandoned,
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// It has a result (bytes, a descriptor, a mask of events), cancel or no cancel.
+    Completed(i32),
+    /// It failed with this `errno` (positive).
+    Failed(i32),
+    /// It was cancelled, and nothing was transferred.
+    Cancelled,
+    /// The kernel still holds it. Its memory, slot and descriptor stay leaked.
+    Stuck,
+}
+
+/// What the driver of a machine has to do, in the order of the fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Actions {
+    /// Hand the operation to its client. At most once in an operation's life.
+    pub settle: Option<Verdict>,
+    /// The slot may be reused: no CQE that names it is to come.
+    pub release: bool,
+    /// Queue the operation's SQE again (interrupted, or `IOSQE_ASYNC` refused with -EAGAIN).
+    pub resubmit: bool,
+    /// Queue a cancel as soon as there is room, then say [`Event::CancelIssued`].
+    pub issue_cancel: bool,
+    /// Say [`Event::RetryDue`] after this delay.
+    pub arm_retry: Option<Duration>,
+    /// Say [`Event::StuckDue`] after this delay.
+    pub arm_stuck: Option<Duration>,
+    /// Report the operation as stuck.
+    pub report_stuck: bool,
+}
+
+const NOTHING: Actions = Actions {
+    settle: None,
+    release: false,
+    resubmit: false,
+    issue_cancel: false,
+    arm_retry: None,
+    arm_stuck: None,
+    report_stuck: false,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    /// In the queue; the kernel does not know it.
+    Waiting,
+    /// The kernel has it.
+    InFlight,
+    /// Its client has it back. The slot lives on while a cancel's answer is due.
+    Settled,
+    /// Given up. The slot is never free again.
+    Abandoned,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Cancel {
+    /// Nobody asked.
+    None,
+    /// Asked, and waiting for room in the queue.
+    Wanted,
+    /// The kernel has the cancel's SQE.
+    Outstanding,
+    /// As before, and the delay was over before the answer came.
+    Overdue,
+    /// Answered; the next attempt waits for its delay.
+    Resting,
+}
+
+/// The state of one operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Machine {
+    phase: Phase,
+    cancel: Cancel,
+    asynchronous: bool,
+    stuck: bool,
+    interruptions: u8,
+    attempts: u32,
+    last_answer: Option<i32>,
+    /// What CQEs with `F_MORE` have delivered so far.
+    delivered: Option<i32>,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Machine {
+    /// An operation that waits to be submitted.
+    pub const fn new() -> Self {
+        Self {
+            phase: Phase::Waiting,
+            cancel: Cancel::None,
+            asynchronous: false,
+            stuck: false,
+            interruptions: 0,
+            attempts: 0,
+            last_answer: None,
+            delivered: None,
+        }
+    }
+
+    /// Whether it waits in the queue.
+    pub fn is_waiting(&self) -> bool {
+        self.phase == Phase::Waiting
+    }
+
+    /// Whether the kernel has it: its memory and its descriptor must stay.
+    pub fn is_in_flight(&self) -> bool {
+        self.phase == Phase::InFlight
+    }
+
+    /// Whether its client has it back (or it was given up).
+    pub fn is_settled(&self) -> bool {
+        matches!(self.phase, Phase::Settled | Phase::Abandoned)
+    }
+
+    /// Whether somebody asked for its cancellation.
+    pub fn is_cancel_asked(&self) -> bool {
+        self.cancel != Cancel::None
+    }
+
+    /// Whether a cancel waits for room in the queue.
+    pub fn is_cancel_wanted(&self) -> bool {
+        self.cancel == Cancel::Wanted
+    }
+
+    /// Whether the kernel has a cancel for it whose answer is due.
+    pub fn is_cancel_outstanding(&self) -> bool {
+        matches!(self.cancel, Cancel::Outstanding | Cancel::Overdue)
+    }
+
+    /// Whether it was reported as stuck.
+    pub fn is_stuck(&self) -> bool {
+        self.stuck
+    }
+
+    /// How many cancels were issued.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// What the last answered cancel said.
+    pub fn last_answer(&self) -> Option<i32> {
+        self.last_answer
+    }
+
+    /// Advances the machine.
+    ///
+    /// # Panics
+    ///
+    /// In builds with debug assertions, on an event that cannot happen in the machine's state (a
+    /// second final CQE, an answer to a cancel that was never issued). Release builds ignore it.
+    #[inline]
+    pub fn step(&mut self, event: Event, policy: &CancelPolicy) -> Actions {
+        match event {
+            Event::Submitted { asynchronous } => self.submitted(asynchronous),
+            Event::TargetCompleted { result, more, notification } => {
+                self.target_completed(result, more, notification)
+            }
+            Event::CancelAsked => self.cancel_asked(policy),
+            Event::CancelIssued => self.cancel_issued(policy),
+            Event::CancelAnswered(answer) => self.cancel_answered(answer),
+            Event::RetryDue => self.retry_due(),
+            Event::StuckDue => self.stuck_due(),
+            Event::Abandoned => self.abandoned(),
+        }
+    }
+
+    #[inline]
+    fn submitted(&mut self, asynchronous: bool) -> Actions {
+        debug_assert!(self.phase == Phase::Waiting, "submitted while {:?}", self.phase);
+        self.phase = Phase::InFlight;
+        self.asynchronous = asynchronous;
+        NOTHING
+    }
+
+    #[inline]
+    fn target_completed(&mut self, result: i32, more: bool, notification: bool) -> Actions {
+        if self.phase != Phase::InFlight {
+            debug_assert!(self.phase == Phase::Abandoned, "a CQE while {:?}", self.phase);
+            return NOTHING;
+        }
+        if more {
+            if result >= 0 {
+                self.delivered = Some(self.delivered.unwrap_or(0).saturating_add(result));
+            }
+            return NOTHING;
+        }
+        let verdict = match (self.delivered, notification) {
+            // What earlier CQEs delivered is the result, whatever the last one says.
+            (Some(delivered), true) => Verdict::Completed(delivered),
+            (Some(delivered), false) => Verdict::Completed(delivered.saturating_add(result.max(0))),
+            (None, _) if result >= 0 => Verdict::Completed(result),
+            (None, _) => match self.judge(-result) {
+                Some(verdict) => verdict,
+                None => return self.resubmit(),
+            },
+        };
+        self.settle(verdict)
+    }
+
+    /// What a negative result means; `None` if the operation is to be submitted again.
+    fn judge(&mut self, errno: i32) -> Option<Verdict> {
+        let interrupted = errno == libc::EINTR || RESTART_RESULTS.contains(&-errno);
+        if self.is_cancel_asked() {
+            // Once a cancel is asked nothing is silently tried again, and -EAGAIN on an operation
+            // that would have been tried again says no more than that nothing was transferred.
+            let ended = interrupted
+                || errno == libc::ECANCELED
+                || (self.asynchronous && errno == libc::EAGAIN);
+            return Some(if ended { Verdict::Cancelled } else { Verdict::Failed(errno) });
+        }
+        if interrupted && self.interruptions < MAX_INTERRUPTIONS {
+            self.interruptions += 1;
+            return None;
+        }
+        if self.asynchronous && errno == libc::EAGAIN {
+            return None;
+        }
+        // The client's errno.h has no name for the restart results.
+        Some(Verdict::Failed(if interrupted { libc::EINTR } else { errno }))
+    }
+
+    fn resubmit(&mut self) -> Actions {
+        self.phase = Phase::Waiting;
+        Actions { resubmit: true, ..NOTHING }
+    }
+
+    #[inline]
+    fn settle(&mut self, verdict: Verdict) -> Actions {
+        self.phase = Phase::Settled;
+        let outstanding = self.is_cancel_outstanding();
+        if self.cancel == Cancel::Wanted {
+            // There is nothing left to cancel; whoever queued the wish finds it gone.
+            self.cancel = Cancel::Resting;
+        }
+        Actions { settle: Some(verdict), release: !outstanding, ..NOTHING }
+    }
+
+    fn cancel_asked(&mut self, policy: &CancelPolicy) -> Actions {
+        if self.is_cancel_asked() {
+            return NOTHING;
+        }
+        match self.phase {
+            Phase::Waiting => {
+                self.cancel = Cancel::Resting;
+                self.settle(Verdict::Cancelled)
+            }
+            Phase::InFlight => {
+                self.cancel = Cancel::Wanted;
+                Actions { issue_cancel: true, arm_stuck: Some(policy.stuck_after), ..NOTHING }
+            }
+            Phase::Settled | Phase::Abandoned => NOTHING,
+        }
+    }
+
+    fn cancel_issued(&mut self, policy: &CancelPolicy) -> Actions {
+        debug_assert!(self.cancel == Cancel::Wanted, "issued while {:?}", self.cancel);
+        self.cancel = Cancel::Outstanding;
+        self.attempts = self.attempts.saturating_add(1);
+        let arm_retry = policy.reissue.then(|| policy.delay(self.attempts));
+        Actions { arm_retry, ..NOTHING }
+    }
+
+    fn cancel_answered(&mut self, answer: i32) -> Actions {
+        debug_assert!(self.is_cancel_outstanding(), "answered while {:?}", self.cancel);
+        self.last_answer = Some(answer);
+        match self.phase {
+            Phase::Settled => {
+                self.cancel = Cancel::Resting;
+                Actions { release: true, ..NOTHING }
+            }
+            Phase::InFlight if self.cancel == Cancel::Overdue => {
+                self.cancel = Cancel::Wanted;
+                Actions { issue_cancel: true, ..NOTHING }
+            }
+            _ => {
+                self.cancel = Cancel::Resting;
+                NOTHING
+            }
+        }
+    }
+
+    fn retry_due(&mut self) -> Actions {
+        if self.phase != Phase::InFlight {
+            return NOTHING;
+        }
+        match self.cancel {
+            Cancel::Resting => {
+                self.cancel = Cancel::Wanted;
+                Actions { issue_cancel: true, ..NOTHING }
+            }
+            Cancel::Outstanding => {
+                self.cancel = Cancel::Overdue;
+                NOTHING
+            }
+            Cancel::None | Cancel::Wanted | Cancel::Overdue => NOTHING,
+        }
+    }
+
+    fn stuck_due(&mut self) -> Actions {
+        if self.phase != Phase::InFlight || !self.is_cancel_asked() || self.stuck {
+            return NOTHING;
+        }
+        self.stuck = true;
+        Actions { report_stuck: true, ..NOTHING }
+    }
+
+    fn abandoned(&mut self) -> Actions {
+        match self.phase {
+            Phase::Waiting => self.settle(Verdict::Cancelled),
+            Phase::InFlight => {
+                self.phase = Phase::Abandoned;
+                Actions { settle: Some(Verdict::Stuck), ..NOTHING }
+            }
+            Phase::Settled | Phase::Abandoned => NOTHING,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

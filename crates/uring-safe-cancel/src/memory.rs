@@ -1,0 +1,262 @@
+//! The memory that the kernel may see: pages that the core mapped itself, and nothing else.
+//!
+//! An [`Arena`] hands out [`Memory`], a counted reference to a piece of a mapping. The in-flight table
+//! holds one for each operation until the final CQE, a client may hold others (a JavaScript
+//! ArrayBuffer, a [`Buffer`](crate::Buffer)), and the piece is used again only after the last one is
+//! gone.
+
+mod chunk;
+mod mapping;
+
+pub use chunk::Memory;
+use chunk::{Chunk, Origin};
+use mapping::Mapping;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Pieces of these sizes are cut from slabs and used again; the smallest is a page, so that each piece
+/// is aligned for O_DIRECT. Larger requests get a mapping of their size.
+const CLASSES: [usize; 4] = [4 << 10, 16 << 10, 64 << 10, 256 << 10];
+/// A slab: large enough that mapping is rare, small enough that a ring with one read costs little
+/// (untouched pages cost nothing).
+const SLAB_BYTES: usize = 1 << 20;
+/// How many bytes of large mappings are kept for the next request of the same size: mapping and
+/// faulting a mebibyte costs more than copying it.
+const IDLE_BYTES: usize = 64 << 20;
+
+/// How much of an arena is in use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ArenaUse {
+    /// Bytes mapped, in use or kept for later.
+    pub mapped: usize,
+    /// Bytes in pieces that somebody holds.
+    pub held: usize,
+}
+
+/// A bounded source of core memory. Clones share it; it can be used from any thread.
+#[derive(Clone, Debug)]
+pub struct Arena {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    limit: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    usage: ArenaUse,
+    free: [Vec<(Arc<Mapping>, usize)>; CLASSES.len()],
+    idle: Vec<Mapping>,
+    idle_bytes: usize,
+}
+
+/// Why an [`Arena`] gave no memory.
+#[derive(Debug)]
+pub enum ArenaError {
+    /// It would hold more than its limit.
+    Full {
+        /// What was asked for, in bytes.
+        requested: usize,
+        /// What is held, in bytes.
+        held: usize,
+        /// The arena's limit, in bytes.
+        limit: usize,
+    },
+    /// The kernel refused to map.
+    Map(io::Error),
+}
+
+impl std::fmt::Display for ArenaError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Full { requested, held, limit } => {
+                write!(f, "{requested} bytes do not fit: {held} of the arena's {limit} are in use")
+            }
+            Self::Map(error) => write!(f, "mapping memory failed: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ArenaError {}
+
+impl Arena {
+    /// An arena that maps at most `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { shared: Arc::new(Shared { limit, state: Mutex::default() }) }
+    }
+
+    /// The most it maps, in bytes.
+    pub fn limit(&self) -> usize {
+        self.shared.limit
+    }
+
+    /// What is in use now.
+    pub fn usage(&self) -> ArenaUse {
+        self.shared.lock().usage
+    }
+
+    /// At least one page-aligned piece of `length` bytes, with whatever was left in it.
+    pub fn allocate(&self, length: usize) -> Result<Memory, ArenaError> {
+        self.take(length).map(|(memory, _)| memory)
+    }
+
+    /// The same, filled with zeros.
+    pub fn allocate_zeroed(&self, length: usize) -> Result<Memory, ArenaError> {
+        let (memory, is_fresh) = self.take(length)?;
+        if !is_fresh {
+            // SAFETY: the piece was just taken: nobody else holds it, and its mapping is live.
+            unsafe { std::ptr::write_bytes(memory.as_mut_ptr(), 0, length) };
+        }
+        Ok(memory)
+    }
+
+    fn take(&self, length: usize) -> Result<(Memory, bool), ArenaError> {
+        let (mapping, start, origin, is_fresh) = match CLASSES.iter().position(|&c| length <= c) {
+            Some(class) => self.shared.take_class(class)?,
+            None => self.shared.take_large(length)?,
+        };
+        let chunk = Chunk::new(mapping, start, origin, Arc::clone(&self.shared));
+        Ok((Memory::new(Arc::new(chunk), length), is_fresh))
+    }
+}
+
+type Piece = (Arc<Mapping>, usize, Origin, bool);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs under the lock in a way that leaves the state half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_class(&self, class: usize) -> Result<Piece, ArenaError> {
+        let size = CLASSES[class];
+        let mut state = self.lock();
+        if let Some((mapping, start)) = state.free[class].pop() {
+            state.usage.held += size;
+            return Ok((mapping, start, Origin::Class(class), false));
+        }
+        // A small arena is used up by smaller slabs.
+        let room = self.limit.saturating_sub(state.usage.mapped) / size * size;
+        let bytes = SLAB_BYTES.min(room);
+        let slab = self.map(&mut state, if bytes == 0 { size } else { bytes })?;
+        let slab = Arc::new(slab);
+        for start in (size..slab.length()).step_by(size).rev() {
+            state.free[class].push((Arc::clone(&slab), start));
+        }
+        state.usage.held += size;
+        Ok((slab, 0, Origin::Class(class), true))
+    }
+
+    fn take_large(&self, length: usize) -> Result<Piece, ArenaError> {
+        let mut state = self.lock();
+        let size = mapping::round_up(length).ok_or_else(|| self.full(&state, length))?;
+        let found = state.idle.iter().rposition(|mapping| mapping.length() == size);
+        let (mapping, is_fresh) = match found {
+            Some(index) => {
+                state.idle_bytes -= size;
+                (state.idle.swap_remove(index), false)
+            }
+            None => (self.map(&mut state, size)?, true),
+        };
+        state.usage.held += size;
+        Ok((Arc::new(mapping), 0, Origin::Large, is_fresh))
+    }
+
+    fn map(&self, state: &mut State, size: usize) -> Result<Mapping, ArenaError> {
+        if state.usage.mapped.saturating_add(size) > self.limit {
+            state.usage.mapped -= std::mem::take(&mut state.idle_bytes);
+            state.idle.clear();
+        }
+        if state.usage.mapped.saturating_add(size) > self.limit {
+            return Err(self.full(state, size));
+        }
+        let mapping = Mapping::new(size).map_err(ArenaError::Map)?;
+        state.usage.mapped += size;
+        Ok(mapping)
+    }
+
+    fn full(&self, state: &State, requested: usize) -> ArenaError {
+        ArenaError::Full { requested, held: state.usage.held, limit: self.limit }
+    }
+
+    /// Takes a piece back whose last holder is gone.
+    fn give_back(&self, mapping: Arc<Mapping>, start: usize, origin: Origin) {
+        let mut state = self.lock();
+        match origin {
+            Origin::Class(class) => {
+                state.usage.held -= CLASSES[class];
+                state.free[class].push((mapping, start));
+            }
+            Origin::Large => {
+                let size = mapping.length();
+                state.usage.held -= size;
+                match Arc::try_unwrap(mapping) {
+                    Ok(mapping) if state.idle_bytes + size <= IDLE_BYTES => {
+                        state.idle_bytes += size;
+                        state.idle.push(mapping);
+                    }
+                    _ => state.usage.mapped -= size,
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clause_3_a_piece_is_reused_only_after_its_last_holder_is_gone() {
+        let arena = Arena::new(4 << 20);
+        let first = arena.allocate(4096).unwrap();
+        let address = first.address();
+        let also_first = first.clone();
+        drop(first);
+        let second = arena.allocate(4096).unwrap();
+        assert_ne!(second.address(), address, "the clone still holds the piece");
+        drop(also_first);
+        assert_eq!(arena.allocate(4096).unwrap().address(), address);
+    }
+
+    #[test]
+    fn clause_7_the_limit_is_an_error_that_says_how_much_is_held() {
+        let arena = Arena::new(1 << 20);
+        let held = arena.allocate(512 << 10).unwrap();
+        let error = arena.allocate(600 << 10).unwrap_err();
+        assert!(matches!(
+            error,
+            ArenaError::Full { requested: 614_400, held: 524_288, limit: 1_048_576 }
+        ));
+        drop(held);
+        arena.allocate(600 << 10).expect("idle mappings make way");
+    }
+
+    #[test]
+    fn zeroed_memory_is_zero_also_the_second_time() {
+        let arena = Arena::new(16 << 20);
+        for length in [100, 5000, 3 << 20] {
+            for _ in 0..2 {
+                let memory = arena.allocate_zeroed(length).unwrap();
+                // SAFETY: this test alone holds the piece.
+                let bytes = unsafe { std::slice::from_raw_parts_mut(memory.as_mut_ptr(), length) };
+                assert!(bytes.iter().all(|&byte| byte == 0));
+                bytes.fill(0xAA);
+            }
+        }
+        assert_eq!(arena.usage().held, 0);
+    }
+
+    #[test]
+    fn every_piece_is_page_aligned() {
+        let arena = Arena::new(64 << 20);
+        let pieces: Vec<_> = [1, 4096, 4097, 70_000, 300_000, 2_000_000]
+            .iter()
+            .map(|&length| arena.allocate(length).unwrap())
+            .collect();
+        assert!(pieces.iter().all(|piece| piece.address() % 4096 == 0));
+    }
+}

@@ -1,0 +1,67 @@
+//! One anonymous mapping.
+
+use std::io;
+use std::ptr::NonNull;
+
+/// Rounds up to whole pages of 4 KiB, the smallest that Linux has on the machines we build for; where
+/// pages are larger, mmap rounds further by itself. `None` on overflow.
+pub(super) fn round_up(length: usize) -> Option<usize> {
+    const PAGE: usize = 4096;
+    Some(length.checked_add(PAGE - 1)? / PAGE * PAGE)
+}
+
+/// Pages of our own, unmapped on drop.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    address: NonNull<u8>,
+    length: usize,
+}
+
+// SAFETY: a mapping belongs to the process, not to a thread, and has no interior state.
+unsafe impl Send for Mapping {}
+// SAFETY: as above; access to the bytes is the holders' business, see `Memory`.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    pub(super) fn new(length: usize) -> io::Result<Self> {
+        // SAFETY: an anonymous mapping at an address of the kernel's choice disturbs no other one.
+        let address = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                length,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        if address == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the range is the mapping just made. MADV_DONTFORK: a fork during a direct read would
+        // leave the parent with a copy of the page, and the device with the original.
+        if unsafe { libc::madvise(address, length, libc::MADV_DONTFORK) } != 0 {
+            let error = io::Error::last_os_error();
+            // SAFETY: as above, and nobody else knows the mapping yet.
+            unsafe { libc::munmap(address, length) };
+            return Err(error);
+        }
+        let address = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { address, length })
+    }
+
+    pub(super) fn length(&self) -> usize {
+        self.length
+    }
+
+    pub(super) fn address(&self) -> NonNull<u8> {
+        self.address
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the range is this mapping's own, and its last holder is gone.
+        unsafe { libc::munmap(self.address.as_ptr().cast(), self.length) };
+    }
+}

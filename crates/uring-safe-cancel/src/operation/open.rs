@@ -1,0 +1,27 @@
+use crate::kernel::Work;
+use crate::memory::{Arena, ArenaError, Memory};
+use std::ffi::CStr;
+
+/// Opens a path, close-on-exec. The result is a descriptor, which its client gets or which is closed.
+#[derive(Debug)]
+pub struct Open {
+    path: Memory,
+    flags: i32,
+    mode: u32,
+}
+
+impl Open {
+    /// Opens `path` (relative to the working directory) with `flags` and `mode` as in open(2);
+    /// `O_CLOEXEC` is added.
+    pub fn new(arena: &Arena, path: &CStr, flags: i32, mode: u32) -> Result<Self, ArenaError> {
+        let bytes = path.to_bytes_with_nul();
+        let memory = arena.allocate(bytes.len())?;
+        // SAFETY: the memory was just allocated with room for the bytes, and nobody else knows it.
+        unsafe { memory.as_mut_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        Ok(Self { path: memory, flags: flags | libc::O_CLOEXEC, mode })
+    }
+
+    pub(super) fn work(&self) -> Work {
+        Work::Open { path: self.path.address(), flags: self.flags, mode: self.mode }
+    }
+}

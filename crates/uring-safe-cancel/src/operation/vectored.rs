@@ -1,0 +1,90 @@
+use super::MAX_BYTES;
+use crate::descriptor::Descriptor;
+use crate::kernel::Work;
+use crate::memory::{Arena, ArenaError, Memory};
+
+/// How many parts one vectored operation may have (`UIO_MAXIOV`).
+pub const MAX_VECTORS: usize = 1024;
+
+/// The parts of a vectored operation, and the array that names them to the kernel.
+#[derive(Debug)]
+pub struct Vectors {
+    /// The parts, in order.
+    pub parts: Vec<Memory>,
+    /// Where in the file, in bytes, or [`super::CURRENT_POSITION`].
+    pub offset: u64,
+    array: Memory,
+}
+
+/// Why parts make no vectored operation.
+#[derive(Debug)]
+pub enum VectorsError {
+    /// More than [`MAX_VECTORS`].
+    TooMany(usize),
+    /// More than [`MAX_BYTES`] in all.
+    TooLong(usize),
+    /// No memory for the array.
+    Arena(ArenaError),
+}
+
+impl Vectors {
+    /// Takes `parts`; their array comes from `arena`.
+    pub fn new(arena: &Arena, parts: Vec<Memory>, offset: u64) -> Result<Self, VectorsError> {
+        if parts.len() > MAX_VECTORS {
+            return Err(VectorsError::TooMany(parts.len()));
+        }
+        let total = parts.iter().fold(0usize, |sum, part| sum.saturating_add(part.len()));
+        if total > MAX_BYTES {
+            return Err(VectorsError::TooLong(total));
+        }
+        let bytes = parts.len().max(1) * size_of::<libc::iovec>();
+        let array = arena.allocate(bytes).map_err(VectorsError::Arena)?;
+        for (index, part) in parts.iter().enumerate() {
+            let vector = libc::iovec { iov_base: part.as_mut_ptr().cast(), iov_len: part.len() };
+            // SAFETY: the array was just allocated with room for every part, is aligned to a page, and
+            // nobody else knows it.
+            unsafe { array.as_mut_ptr().cast::<libc::iovec>().add(index).write(vector) };
+        }
+        Ok(Self { parts, offset, array })
+    }
+}
+
+/// Reads into several pieces of core memory, one after the other, as one read.
+#[derive(Debug)]
+pub struct ReadVectored {
+    /// The file.
+    pub descriptor: Descriptor,
+    /// Where the bytes go.
+    pub vectors: Vectors,
+}
+
+/// Writes several pieces of core memory as one write.
+#[derive(Debug)]
+pub struct WriteVectored {
+    /// The file.
+    pub descriptor: Descriptor,
+    /// Where the bytes are.
+    pub vectors: Vectors,
+}
+
+impl ReadVectored {
+    pub(super) fn work(&self) -> Work {
+        Work::Readv {
+            descriptor: self.descriptor.number(),
+            vectors: self.vectors.array.address(),
+            count: self.vectors.parts.len() as u32,
+            offset: self.vectors.offset,
+        }
+    }
+}
+
+impl WriteVectored {
+    pub(super) fn work(&self) -> Work {
+        Work::Writev {
+            descriptor: self.descriptor.number(),
+            vectors: self.vectors.array.address(),
+            count: self.vectors.parts.len() as u32,
+            offset: self.vectors.offset,
+        }
+    }
+}

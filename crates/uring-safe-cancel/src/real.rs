@@ -1,0 +1,169 @@
+//! The real kernel, by the io-uring crate.
+
+mod probe;
+mod setup;
+
+pub use probe::{probe, Probe, Unsupported};
+pub use setup::{Fallbacks, SetupError};
+
+use crate::kernel::{Cqe, Kernel, Nanoseconds, QueueFull, Submission, Work};
+use io_uring::squeue::{Entry, Flags};
+use io_uring::types::{Fd, FsyncFlags, TimeoutFlags, Timespec};
+use io_uring::{cqueue, opcode, IoUring};
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+
+/// A ring of this thread. The kernel accepts entries only from the thread that made it
+/// (`SINGLE_ISSUER`), where it has that.
+#[derive(Debug)]
+pub struct RealKernel {
+    ring: Ring,
+    fallbacks: Fallbacks,
+    /// The deadlines of a timer and of its change. The kernel copies them when it takes the SQE,
+    /// before `enter` returns; until then they stay where they are.
+    deadlines: Box<[Timespec; 2]>,
+}
+
+struct Ring(IoUring);
+
+impl std::fmt::Debug for Ring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "io_uring on descriptor {}", self.0.as_raw_fd())
+    }
+}
+
+impl RealKernel {
+    /// Sets a ring up, with `entries` SQEs and `completions` CQEs (both rounded up to powers of two).
+    pub fn new(entries: u32, completions: u32) -> Result<Self, SetupError> {
+        let (ring, fallbacks) = setup::set_up(entries, completions)?;
+        let zero = Timespec::new();
+        Ok(Self { ring: Ring(ring), fallbacks, deadlines: Box::new([zero, zero]) })
+    }
+
+    /// The ring's descriptor: readable while there are completions.
+    pub fn descriptor(&self) -> RawFd {
+        self.ring.0.as_raw_fd()
+    }
+
+    /// How many CQEs the queue has.
+    pub fn completions(&self) -> u32 {
+        self.ring.0.params().cq_entries()
+    }
+
+    /// How many SQEs the queue has.
+    pub fn entries(&self) -> u32 {
+        self.ring.0.params().sq_entries()
+    }
+
+    /// What this kernel lacks.
+    pub fn fallbacks(&self) -> Fallbacks {
+        self.fallbacks
+    }
+
+    #[inline]
+    fn entry(&mut self, work: &Work) -> Entry {
+        match *work {
+            Work::Nop => opcode::Nop::new().build(),
+            Work::Read { descriptor, address, length, offset } => {
+                opcode::Read::new(Fd(descriptor), address as *mut u8, length).offset(offset).build()
+            }
+            Work::Write { descriptor, address, length, offset } => {
+                opcode::Write::new(Fd(descriptor), address as *const u8, length)
+                    .offset(offset)
+                    .build()
+            }
+            Work::Readv { descriptor, vectors, count, offset } => {
+                opcode::Readv::new(Fd(descriptor), vectors as *const libc::iovec, count)
+                    .offset(offset)
+                    .build()
+            }
+            Work::Writev { descriptor, vectors, count, offset } => {
+                opcode::Writev::new(Fd(descriptor), vectors as *const libc::iovec, count)
+                    .offset(offset)
+                    .build()
+            }
+            Work::Poll { descriptor, events } => {
+                opcode::PollAdd::new(Fd(descriptor), events).build()
+            }
+            Work::Sleep { timespec } => opcode::Timeout::new(timespec as *const Timespec).build(),
+            Work::Open { path, flags, mode } => {
+                opcode::OpenAt::new(Fd(libc::AT_FDCWD), path as *const libc::c_char)
+                    .flags(flags)
+                    .mode(mode)
+                    .build()
+            }
+            Work::Close { descriptor } => opcode::Close::new(Fd(descriptor)).build(),
+            Work::Sync { descriptor, data_only } => {
+                let flags = if data_only { FsyncFlags::DATASYNC } else { FsyncFlags::empty() };
+                opcode::Fsync::new(Fd(descriptor)).flags(flags).build()
+            }
+            Work::Cancel { target } => opcode::AsyncCancel::new(target.user_data()).build(),
+            Work::Timer { deadline } => {
+                self.deadlines[0] = timespec(deadline);
+                opcode::Timeout::new(&self.deadlines[0]).flags(TimeoutFlags::ABS).build()
+            }
+            Work::TimerUpdate { timer, deadline } => {
+                self.deadlines[1] = timespec(deadline);
+                opcode::TimeoutUpdate::new(timer.user_data(), &self.deadlines[1])
+                    .flags(TimeoutFlags::ABS)
+                    .build()
+            }
+        }
+    }
+}
+
+/// The kernel's form of a time.
+pub(crate) fn timespec(time: Nanoseconds) -> Timespec {
+    const SECOND: u64 = 1_000_000_000;
+    Timespec::new().sec(time / SECOND).nsec((time % SECOND) as u32)
+}
+
+impl Kernel for RealKernel {
+    #[inline]
+    unsafe fn queue(&mut self, submission: &Submission) -> Result<(), QueueFull> {
+        let mut entry = self.entry(&submission.work).user_data(submission.tag.user_data());
+        if submission.asynchronous {
+            entry = entry.flags(Flags::ASYNC);
+        }
+        // SAFETY: the caller promises that the addresses stay valid until the final CQE; those of the
+        // timer lie in a box of ours, and are copied when the entry is taken.
+        unsafe { self.ring.0.submission().push(&entry) }.map_err(|_| QueueFull)
+    }
+
+    #[inline]
+    fn queued(&self) -> u32 {
+        // SAFETY: `self` is not shared (the ring is neither Send nor Sync while it is borrowed here),
+        // and the view lives within this expression.
+        unsafe { self.ring.0.submission_shared() }.len() as u32
+    }
+
+    #[inline]
+    fn has_backlog(&self) -> bool {
+        // SAFETY: as in `queued`.
+        let queue = unsafe { self.ring.0.submission_shared() };
+        queue.cq_overflow() || queue.taskrun()
+    }
+
+    #[inline]
+    fn enter(&mut self, wanted: u32) -> io::Result<()> {
+        self.ring.0.submit_and_wait(wanted as usize).map(drop)
+    }
+
+    #[inline]
+    fn reap(&mut self) -> Option<Cqe> {
+        let entry = self.ring.0.completion().next()?;
+        Some(Cqe {
+            user_data: entry.user_data(),
+            result: entry.result(),
+            more: cqueue::more(entry.flags()),
+            notification: cqueue::notif(entry.flags()),
+        })
+    }
+
+    fn now(&self) -> Nanoseconds {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the pointer is to a timespec of this frame. The monotonic clock always exists.
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+        time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+    }
+}

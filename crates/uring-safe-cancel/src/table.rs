@@ -1,0 +1,384 @@
+//! The in-flight table: who is waiting, who is in the kernel's hands, and what they hold.
+//!
+//! A slot owns its payload (memory, descriptor, the client's token) from [`Table::insert`] until its
+//! [`Machine`] settles, and the slot itself is reused only after every CQE that names it has come.
+//! Like the machine, the table knows neither clock nor kernel: events in, actions out.
+
+mod list;
+
+use crate::machine::{Actions, Event, Machine, Verdict};
+use crate::policy::CancelPolicy;
+use crate::tag::{Key, GENERATION_MASK};
+pub use list::List;
+use list::{Links, NOWHERE};
+
+/// CQEs that are never given to operations: two for cancels, so that a ring full of hung reads can
+/// still be cancelled, two at a time.
+pub const CANCEL_RESERVE: u32 = 2;
+/// CQEs for the ring's timer and for a change of it.
+pub const TIMER_RESERVE: u32 = 2;
+
+/// What a table may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Limits {
+    /// The size of the completion queue. Operations and cancels in the kernel's hands, and the timer,
+    /// never exceed it, so that it cannot overflow.
+    pub completions: u32,
+    /// How many operations may wait above those in flight.
+    pub waiting: u32,
+}
+
+impl Limits {
+    /// How many operations may be in flight.
+    pub fn in_flight(&self) -> u32 {
+        self.completions.saturating_sub(CANCEL_RESERVE + TIMER_RESERVE).max(1)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Slot<P> {
+    generation: u64,
+    machine: Machine,
+    /// Whether the slot stands in the list of those whose cancel waits for room.
+    in_cancels: bool,
+    /// Whether the slot stands in [`Table::waiting`] (and not with somebody who parked it).
+    in_waiting: bool,
+    payload: Option<P>,
+}
+
+/// An operation as its client gets it back.
+#[derive(Debug)]
+pub struct Settled<P> {
+    /// Which operation.
+    pub key: Key,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// How many cancels were issued for it.
+    pub attempts: u32,
+    /// Whether somebody had asked for its cancellation.
+    pub cancel_asked: bool,
+    /// What it held. A stuck operation's payload must be leaked, never dropped.
+    pub payload: P,
+}
+
+/// What came of an event: the machine's actions, and the operation if it settled.
+#[derive(Debug)]
+pub struct Outcome<P> {
+    /// What is left for the driver to do.
+    pub actions: Actions,
+    /// The operation, if this event ended it.
+    pub settled: Option<Settled<P>>,
+}
+
+impl<P> Outcome<P> {
+    const NOTHING: Self = Self {
+        actions: Actions {
+            settle: None,
+            release: false,
+            resubmit: false,
+            issue_cancel: false,
+            arm_retry: None,
+            arm_stuck: None,
+            report_stuck: false,
+        },
+        settled: None,
+    };
+}
+
+/// The table; see the [module](self).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Table<P> {
+    slots: Vec<Slot<P>>,
+    links: Links,
+    free: List,
+    waiting: List,
+    cancels: List,
+    limits: Limits,
+    policy: CancelPolicy,
+    in_flight: u32,
+    unsettled: u32,
+    cancels_outstanding: u32,
+}
+
+impl<P> Table<P> {
+    /// An empty table. It grows as it is used, up to its limits.
+    pub fn new(limits: Limits, policy: CancelPolicy) -> Self {
+        Self {
+            slots: Vec::new(),
+            links: Links::default(),
+            free: List::new(),
+            waiting: List::new(),
+            cancels: List::new(),
+            limits,
+            policy,
+            in_flight: 0,
+            unsettled: 0,
+            cancels_outstanding: 0,
+        }
+    }
+
+    /// The policy that its machines follow.
+    pub fn policy(&self) -> &CancelPolicy {
+        &self.policy
+    }
+
+    /// Operations in the kernel's hands.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    /// Operations that wait: for room in flight, or for whoever parked them.
+    pub fn waiting(&self) -> u32 {
+        self.unsettled - self.in_flight
+    }
+
+    /// Operations that have not settled.
+    pub fn unsettled(&self) -> u32 {
+        self.unsettled
+    }
+
+    /// Cancels in the kernel's hands.
+    pub fn cancels_outstanding(&self) -> u32 {
+        self.cancels_outstanding
+    }
+
+    /// Whether another operation may wait. One that can go to the kernel at once needs no place in
+    /// the queue, but as much room as those that do.
+    pub fn has_room(&self) -> bool {
+        self.waiting() < self.limits.waiting
+            || (self.in_flight < self.limits.in_flight() && self.waiting() == 0)
+    }
+
+    /// Whether the kernel may be given another operation.
+    #[inline]
+    pub fn may_submit(&self) -> bool {
+        self.in_flight < self.limits.in_flight()
+            && self.in_flight + self.cancels_outstanding + TIMER_RESERVE < self.limits.completions
+    }
+
+    /// Whether nobody stands in the queue before a new operation.
+    #[inline]
+    pub fn is_queue_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Takes a slot for an operation, which neither stands in the queue nor is in flight yet: follow
+    /// up with [`Table::submitted`] or [`Table::enqueue`], or park it in a [`List`] of your own.
+    /// Gives the payload back if there is no room.
+    pub fn insert(&mut self, payload: P) -> Result<Key, P> {
+        if !self.has_room() {
+            return Err(payload);
+        }
+        let slot = match self.free.pop_front(&mut self.links) {
+            Some(slot) => slot,
+            None => {
+                let slot = self.slots.len() as u32;
+                self.links.grow();
+                self.slots.push(Slot {
+                    generation: 0,
+                    machine: Machine::new(),
+                    in_cancels: false,
+                    in_waiting: false,
+                    payload: None,
+                });
+                slot
+            }
+        };
+        let place = &mut self.slots[slot as usize];
+        debug_assert!(place.payload.is_none());
+        place.generation = (place.generation + 1) & GENERATION_MASK;
+        place.machine = Machine::new();
+        place.payload = Some(payload);
+        self.unsettled += 1;
+        Ok(Key { slot, generation: place.generation })
+    }
+
+    /// Puts an operation at the end of the queue.
+    pub fn enqueue(&mut self, key: Key) {
+        if self.live(key).is_some_and(|slot| slot.machine.is_waiting() && !slot.in_waiting) {
+            self.slots[key.slot as usize].in_waiting = true;
+            self.waiting.push_back(&mut self.links, key.slot);
+        }
+    }
+
+    /// Puts an operation at the head of the queue: one that is submitted again, or that found the
+    /// submission queue full.
+    pub fn enqueue_first(&mut self, key: Key) {
+        if self.live(key).is_some_and(|slot| slot.machine.is_waiting() && !slot.in_waiting) {
+            self.slots[key.slot as usize].in_waiting = true;
+            self.waiting.push_front(&mut self.links, key.slot);
+        }
+    }
+
+    /// The operation at the head of the queue, if the kernel may have it now. It leaves the queue.
+    pub fn next_waiting(&mut self) -> Option<Key> {
+        if !self.may_submit() {
+            return None;
+        }
+        let slot = self.waiting.pop_front(&mut self.links)?;
+        self.slots[slot as usize].in_waiting = false;
+        Some(self.key(slot))
+    }
+
+    /// Parks a waiting operation in a list of the caller's.
+    pub fn park(&mut self, list: &mut List, key: Key) {
+        debug_assert!(!self.slots[key.slot as usize].in_waiting);
+        list.push_back(&mut self.links, key.slot);
+    }
+
+    /// Takes the first operation out of a list of the caller's.
+    pub fn unpark_first(&mut self, list: &mut List) -> Option<Key> {
+        let slot = list.pop_front(&mut self.links)?;
+        Some(self.key(slot))
+    }
+
+    /// Takes this operation out of a list of the caller's, in which it must stand.
+    pub fn unpark(&mut self, list: &mut List, key: Key) {
+        list.remove(&mut self.links, key.slot);
+    }
+
+    /// The operation whose cancel has waited longest for room, if there is room now: say
+    /// [`Event::CancelIssued`] for it.
+    pub fn next_cancel(&mut self) -> Option<Key> {
+        let busy = self.in_flight + self.cancels_outstanding + TIMER_RESERVE;
+        if busy >= self.limits.completions {
+            return None;
+        }
+        let slot = self.cancels.pop_front(&mut self.links)?;
+        self.slots[slot as usize].in_cancels = false;
+        Some(self.key(slot))
+    }
+
+    /// Puts a cancel back that found the submission queue full.
+    pub fn put_back_cancel(&mut self, key: Key) {
+        self.slots[key.slot as usize].in_cancels = true;
+        self.cancels.push_front(&mut self.links, key.slot);
+    }
+
+    /// Whether a cancel waits for room.
+    pub fn has_wanted_cancels(&self) -> bool {
+        !self.cancels.is_empty()
+    }
+
+    /// The payload of an operation that has not settled.
+    #[inline]
+    pub fn payload(&self, key: Key) -> Option<&P> {
+        self.live(key)?.payload.as_ref()
+    }
+
+    /// The payload of an operation that has not settled.
+    #[inline]
+    pub fn payload_mut(&mut self, key: Key) -> Option<&mut P> {
+        self.live_mut(key)?.payload.as_mut()
+    }
+
+    /// The machine of an operation whose slot is not free again.
+    pub fn machine(&self, key: Key) -> Option<&Machine> {
+        self.live(key).map(|slot| &slot.machine)
+    }
+
+    /// The key of the operation in a slot that has not settled.
+    pub fn key_in(&self, slot: u32) -> Option<Key> {
+        self.slots.get(slot as usize)?.payload.as_ref()?;
+        Some(self.key(slot))
+    }
+
+    /// Every operation that has not settled, in the order of their slots.
+    pub fn unsettled_keys(&self) -> impl Iterator<Item = Key> + '_ {
+        (0..self.slots.len() as u32)
+            .filter(|&slot| self.slots[slot as usize].payload.is_some())
+            .map(|slot| self.key(slot))
+    }
+
+    /// Says that an operation's SQE was queued for the kernel.
+    #[inline]
+    pub fn submitted(&mut self, key: Key, asynchronous: bool) {
+        debug_assert!(self.may_submit());
+        let policy = &self.policy;
+        let slot = &mut self.slots[key.slot as usize];
+        debug_assert!(slot.generation == key.generation && !slot.in_waiting);
+        slot.machine.step(Event::Submitted { asynchronous }, policy);
+        self.in_flight += 1;
+    }
+
+    /// Tells an operation's machine what happened. A stale key, one whose slot is free again or has
+    /// another generation, changes nothing.
+    #[inline]
+    pub fn apply(&mut self, key: Key, event: Event) -> Outcome<P> {
+        let Some(slot) = self.slots.get_mut(key.slot as usize) else {
+            return Outcome::NOTHING;
+        };
+        if slot.generation != key.generation {
+            return Outcome::NOTHING;
+        }
+        let was_in_flight = slot.machine.is_in_flight();
+        let was_outstanding = slot.machine.is_cancel_outstanding();
+        let actions = slot.machine.step(event, &self.policy);
+        let is_outstanding = slot.machine.is_cancel_outstanding();
+        let left_the_kernel = was_in_flight && !slot.machine.is_in_flight();
+
+        self.in_flight -= u32::from(left_the_kernel);
+        self.cancels_outstanding += u32::from(is_outstanding && !was_outstanding);
+        self.cancels_outstanding -= u32::from(was_outstanding && !is_outstanding);
+        if actions.issue_cancel {
+            slot.in_cancels = true;
+            self.cancels.push_back(&mut self.links, key.slot);
+        }
+        let settled = actions.settle.and_then(|verdict| self.take(key, verdict));
+        if actions.release {
+            self.free.push_front(&mut self.links, key.slot);
+            // A key that is kept beyond this point must not match, even before the slot is reused.
+            let slot = &mut self.slots[key.slot as usize];
+            slot.generation = (slot.generation + 1) & GENERATION_MASK;
+        }
+        self.check();
+        Outcome { actions, settled }
+    }
+
+    /// Takes a settled operation's payload, and its slot out of the lists.
+    fn take(&mut self, key: Key, verdict: Verdict) -> Option<Settled<P>> {
+        let slot = &mut self.slots[key.slot as usize];
+        if std::mem::take(&mut slot.in_cancels) {
+            self.cancels.remove(&mut self.links, key.slot);
+        }
+        if std::mem::take(&mut slot.in_waiting) {
+            self.waiting.remove(&mut self.links, key.slot);
+        }
+        self.unsettled -= 1;
+        slot.payload.take().map(|payload| Settled {
+            key,
+            verdict,
+            attempts: slot.machine.attempts(),
+            cancel_asked: slot.machine.is_cancel_asked(),
+            payload,
+        })
+    }
+
+    #[inline]
+    fn live(&self, key: Key) -> Option<&Slot<P>> {
+        self.slots.get(key.slot as usize).filter(|slot| slot.generation == key.generation)
+    }
+
+    #[inline]
+    fn live_mut(&mut self, key: Key) -> Option<&mut Slot<P>> {
+        self.slots.get_mut(key.slot as usize).filter(|slot| slot.generation == key.generation)
+    }
+
+    fn key(&self, slot: u32) -> Key {
+        debug_assert!(slot != NOWHERE);
+        Key { slot, generation: self.slots[slot as usize].generation }
+    }
+
+    #[inline]
+    fn check(&self) {
+        debug_assert!(
+            self.in_flight + self.cancels_outstanding + TIMER_RESERVE <= self.limits.completions,
+            "the completion queue could overflow"
+        );
+        debug_assert!(self.in_flight <= self.unsettled);
+    }
+}
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;
