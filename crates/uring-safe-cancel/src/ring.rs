@@ -293,21 +293,34 @@ impl<K: Kernel, C> Ring<K, C> {
             let reaped = self.reap(limit - delivered, sink);
             delivered += reaped.delivered;
             self.process_deadlines();
-            let more_to_do = !self.ready.is_empty()
-                || self.table.has_wanted_cancels()
-                || (!self.table.is_queue_empty() && self.table.may_submit());
-            if !more_to_do || delivered >= limit || self.kernel_refuses || reaped.cqes == 0 {
+            let more_to_do = !self.ready.is_empty() || self.may_queue();
+            if !more_to_do || self.kernel_refuses || reaped.cqes == 0 {
+                break;
+            }
+            if delivered >= limit {
+                // Completions may wait for whoever set the limit; what can start may not, because
+                // nothing else might ever wake him.
+                self.fill();
+                self.enter(0);
                 break;
             }
         }
         self.arm();
-        Flushed { delivered, again: self.kernel_refuses || (!self.ready.is_empty() && limit > 0) }
+        // The kernel may have refused before and not now, but nobody has filled the queue since.
+        let left_over = self.may_queue() || (!self.ready.is_empty() && limit > 0);
+        Flushed { delivered, again: self.kernel_refuses || left_over }
     }
 
-    /// Flushes, and if nothing came of it, blocks until a CQE is there and flushes again.
+    /// Whether [`Ring::fill`] would find something to do.
+    fn may_queue(&self) -> bool {
+        self.table.may_cancel() || (!self.table.is_queue_empty() && self.table.may_submit())
+    }
+
+    /// Flushes, and if nothing came of it, blocks until a CQE is there and flushes again. Does not block
+    /// if [`Flushed::again`]: there would be nothing to wake it.
     pub fn flush_and_wait(&mut self, sink: &mut impl FnMut(Completion<C>)) -> Flushed {
         let flushed = self.flush(usize::MAX, sink);
-        if flushed.delivered > 0 || self.pending() == 0 {
+        if flushed.delivered > 0 || flushed.again || self.pending() == 0 {
             return flushed;
         }
         self.enter(1);
@@ -556,3 +569,10 @@ struct Reaped {
     delivered: usize,
     cqes: usize,
 }
+
+#[cfg(test)]
+#[path = "ring/fake_tests.rs"]
+mod fake_tests;
+#[cfg(test)]
+#[path = "ring/ring_tests.rs"]
+mod tests;

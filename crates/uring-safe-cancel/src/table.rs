@@ -240,8 +240,7 @@ impl<P> Table<P> {
     /// The operation whose cancel has waited longest for room, if there is room now: say
     /// [`Event::CancelIssued`] for it.
     pub fn next_cancel(&mut self) -> Option<Key> {
-        let busy = self.in_flight + self.cancels_outstanding + TIMER_RESERVE;
-        if busy >= self.limits.completions {
+        if !self.may_cancel() {
             return None;
         }
         let slot = self.cancels.pop_front(&mut self.links)?;
@@ -255,9 +254,10 @@ impl<P> Table<P> {
         self.cancels.push_front(&mut self.links, key.slot);
     }
 
-    /// Whether a cancel waits for room.
-    pub fn has_wanted_cancels(&self) -> bool {
-        !self.cancels.is_empty()
+    /// Whether a cancel waits, and there is room for it now.
+    pub fn may_cancel(&self) -> bool {
+        let busy = self.in_flight + self.cancels_outstanding + TIMER_RESERVE;
+        !self.cancels.is_empty() && busy < self.limits.completions
     }
 
     /// The payload of an operation that has not settled.
