@@ -1,0 +1,113 @@
+//! Cancels from other threads: a mailbox that wakes the ring's driver.
+
+use crate::tag::Key;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+/// What other threads may touch of a ring.
+#[derive(Debug, Default)]
+pub(super) struct Mailbox(Mutex<Contents>);
+
+#[derive(Debug, Default)]
+struct Contents {
+    /// At most one entry for each operation, see [`Ticket::posted`].
+    keys: Vec<Key>,
+    driver: Option<Waker>,
+    closed: bool,
+}
+
+impl Mailbox {
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        // Nothing that runs under the lock leaves it half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn post(&self, key: Key) {
+        let driver = {
+            let mut contents = self.lock();
+            if contents.closed {
+                return;
+            }
+            contents.keys.push(key);
+            contents.driver.take()
+        };
+        // Outside of the lock: a waker may run anybody's code.
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+
+    /// Takes what was posted. The next post wakes `driver`: both under one lock, so that none falls
+    /// between.
+    pub(super) fn collect(&self, driver: &Waker) -> Vec<Key> {
+        let mut contents = self.lock();
+        match &mut contents.driver {
+            Some(known) => known.clone_from(driver),
+            None => contents.driver = Some(driver.clone()),
+        }
+        std::mem::take(&mut contents.keys)
+    }
+
+    /// The ring is over: nothing is kept any more.
+    pub(super) fn close(&self) {
+        let contents = &mut *self.lock();
+        contents.closed = true;
+        contents.keys = Vec::new();
+        contents.driver = None;
+    }
+}
+
+/// An operation as its cancel handles know it.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    key: Key,
+    /// Whether the wish is on its way: more than one entry for an operation would say no more.
+    posted: AtomicBool,
+}
+
+impl Ticket {
+    pub(super) fn new(key: Key) -> Self {
+        Self { key, posted: AtomicBool::new(false) }
+    }
+}
+
+/// Cancels one operation, from any thread. Made by
+/// [`Operation::cancel_handle`](super::Operation::cancel_handle).
+///
+/// It holds neither the ring nor the operation: after either is gone, cancelling does nothing.
+///
+/// ```
+/// # use uring_safe_cancel::{tokio::{Error, Ring}, Options};
+/// # use std::time::Duration;
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default())?
+/// #     .block_on(async {
+/// # let ring = Ring::new(Options::default())?;
+/// let sleep = ring.sleep(Duration::from_secs(3600));
+/// let handle = sleep.cancel_handle();
+/// std::thread::spawn(move || handle.cancel());
+/// assert!(matches!(sleep.await, Err(Error::Cancelled)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct CancelHandle {
+    /// `None` if the ring never took the operation.
+    target: Option<(Arc<Mailbox>, Arc<Ticket>)>,
+}
+
+impl CancelHandle {
+    pub(super) fn new(target: Option<(Arc<Mailbox>, Arc<Ticket>)>) -> Self {
+        Self { target }
+    }
+
+    /// Asks for the operation's cancellation and returns at once. What becomes of it, the
+    /// [`Operation`](super::Operation) tells. Idempotent.
+    pub fn cancel(&self) {
+        let Some((mailbox, ticket)) = &self.target else { return };
+        if !ticket.posted.swap(true, Ordering::Relaxed) {
+            mailbox.post(ticket.key);
+        }
+    }
+}
