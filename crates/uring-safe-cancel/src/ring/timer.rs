@@ -6,11 +6,8 @@ use crate::tag::{Key, Kind, Tag, GENERATION_MASK};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Idle,
+    /// It fires by then, at the latest once the change that is due has been answered.
     Armed {
-        deadline: Nanoseconds,
-    },
-    /// A change is on its way to the kernel.
-    Changing {
         deadline: Nanoseconds,
     },
 }
@@ -21,13 +18,17 @@ enum State {
 pub(super) struct Timer {
     state: State,
     generation: u64,
-    /// The kernel has no `IORING_TIMEOUT_UPDATE` (before 5.11): cancel the timer and arm another.
+    /// The answer to a change is due, perhaps of one that the timer did not wait for. Until it has
+    /// come there is no other change: the reserve has room for one.
+    change_due: bool,
+    /// The kernel has no `IORING_TIMEOUT_UPDATE` (before 5.11), or failed to do it: cancel the timer
+    /// and arm another.
     no_update: bool,
 }
 
 impl Timer {
     pub(super) fn new() -> Self {
-        Self { state: State::Idle, generation: 0, no_update: false }
+        Self { state: State::Idle, generation: 0, change_due: false, no_update: false }
     }
 
     fn tag(&self, kind: Kind) -> Tag {
@@ -42,7 +43,7 @@ impl Timer {
                 let tag = Tag::new(Kind::Timer, Key { slot: 0, generation });
                 Some((tag, Work::Timer { deadline }))
             }
-            State::Armed { deadline: armed } if deadline < armed => {
+            State::Armed { deadline: armed } if deadline < armed && !self.change_due => {
                 let timer = self.tag(Kind::Timer);
                 let work = if self.no_update {
                     Work::Cancel { target: timer }
@@ -51,7 +52,7 @@ impl Timer {
                 };
                 Some((self.tag(Kind::TimerUpdate), work))
             }
-            State::Armed { .. } | State::Changing { .. } => None,
+            State::Armed { .. } => None,
         }
     }
 
@@ -59,10 +60,10 @@ impl Timer {
     pub(super) fn queued(&mut self, tag: Tag, deadline: Nanoseconds) {
         if tag.kind() == Kind::Timer {
             self.generation = tag.key().generation;
-            self.state = State::Armed { deadline };
         } else {
-            self.state = State::Changing { deadline };
+            self.change_due = true;
         }
+        self.state = State::Armed { deadline };
     }
 
     /// The timer's own CQE came: it fired, or was cancelled to be armed anew.
@@ -74,21 +75,18 @@ impl Timer {
 
     /// The change's CQE came.
     pub(super) fn changed(&mut self, tag: Tag, result: i32) {
-        if tag.key().generation != self.generation {
+        self.change_due = false;
+        if tag.key().generation != self.generation || self.state == State::Idle {
             return;
         }
-        if let State::Changing { deadline } = self.state {
-            if result == -libc::EINVAL && !self.no_update {
-                self.no_update = true;
-                // As late as can be: the next plan changes it.
-                self.state = State::Armed { deadline: Nanoseconds::MAX };
-            } else if self.no_update {
-                // Cancelled, or fired: its own CQE follows.
-                self.state = State::Armed { deadline: 0 };
-            } else {
-                // After -ENOENT or -EALREADY it has fired, and its own CQE follows.
-                self.state = State::Armed { deadline };
-            }
+        if self.no_update {
+            // Cancelled, or fired: its own CQE follows.
+            self.state = State::Armed { deadline: 0 };
+        } else if result < 0 && !matches!(-result, libc::ENOENT | libc::EALREADY) {
+            self.no_update = true;
+            // As late as can be: the next plan changes it.
+            self.state = State::Armed { deadline: Nanoseconds::MAX };
         }
+        // After -ENOENT or -EALREADY it has fired, and its own CQE follows.
     }
 }
