@@ -28,6 +28,11 @@ use std::time::Duration;
 /// (a cancelled splice, the open of a FIFO).
 const RESTART_RESULTS: std::ops::RangeInclusive<i32> = -516..=-512;
 
+/// Whether a result says that a signal, or what passes for one, ended the operation early.
+pub(crate) fn is_interruption(result: i32) -> bool {
+    result == -libc::EINTR || RESTART_RESULTS.contains(&result)
+}
+
 /// An operation that was interrupted without a cancel is submitted again, but not for ever: a signal
 /// storm that hits the same operation this often in a row is passed on as the error that it is.
 pub const MAX_INTERRUPTIONS: u8 = 100;
@@ -258,7 +263,7 @@ impl Machine {
             (Some(delivered), true) => Verdict::Completed(delivered),
             (Some(delivered), false) => Verdict::Completed(delivered.saturating_add(result.max(0))),
             (None, _) if result >= 0 => Verdict::Completed(result),
-            (None, _) => match self.judge(-result) {
+            (None, _) => match self.judge(result) {
                 Some(verdict) => verdict,
                 None => return self.resubmit(),
             },
@@ -267,8 +272,9 @@ impl Machine {
     }
 
     /// What a negative result means; `None` if the operation is to be submitted again.
-    fn judge(&mut self, errno: i32) -> Option<Verdict> {
-        let interrupted = errno == libc::EINTR || RESTART_RESULTS.contains(&-errno);
+    fn judge(&mut self, result: i32) -> Option<Verdict> {
+        let errno = result.saturating_neg();
+        let interrupted = is_interruption(result);
         if self.is_cancel_asked() {
             // Once a cancel is asked nothing is silently tried again, and -EAGAIN on an operation
             // that would have been tried again says no more than that nothing was transferred.

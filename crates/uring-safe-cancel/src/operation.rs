@@ -22,6 +22,7 @@ pub use write::Write;
 
 use crate::descriptor::Descriptor;
 use crate::kernel::Work;
+use crate::machine::is_interruption;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 /// The most bytes that Linux reads or writes at once (`MAX_RW_COUNT`).
@@ -132,12 +133,21 @@ impl Operation {
         !matches!(self, Self::Close(_))
     }
 
+    /// Whether it may be submitted a second time. A close may not: whatever it said, Linux has released
+    /// the number by then, and another file may have it.
+    #[inline]
+    pub(crate) fn is_repeatable(&self) -> bool {
+        !matches!(self, Self::Close(_))
+    }
+
     /// What the CQE's result means for this operation.
     #[inline]
     pub(crate) fn translate(&self, result: i32) -> i32 {
         match self {
             // A timeout that ran its time says so by an error.
             Self::Sleep(_) if result == -libc::ETIME => 0,
+            // The descriptor is closed nonetheless, as for close(2).
+            Self::Close(_) if is_interruption(result) => 0,
             _ => result,
         }
     }

@@ -187,7 +187,8 @@ impl<K: Kernel, C> Ring<K, C> {
                 return Err(Refused { refusal, operation, client });
             }
         }
-        let asynchronous = extra.asynchronous;
+        // What a worker refuses is submitted again, plain.
+        let asynchronous = extra.asynchronous && operation.is_repeatable();
         let held =
             Held { client, operation, asynchronous, number, in_line, parked, timed_out: false };
         let key = match self.table.insert(held) {

@@ -108,6 +108,7 @@ fn close_after_all<C>(completion: &mut Completion<C>) {
         // SAFETY: the client gave the number away with the operation, and the kernel never saw it.
         let closed = unsafe { libc::close(close.number) } == 0;
         let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO);
+        let closed = closed || errno == libc::EINTR;
         completion.verdict = if closed { Verdict::Completed(0) } else { Verdict::Failed(errno) };
     }
 }
