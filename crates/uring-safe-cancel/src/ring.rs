@@ -395,7 +395,8 @@ impl<K: Kernel, C> Ring<K, C> {
     /// Hands queued SQEs over and, if `wanted`, waits. Returns whether the kernel took them all.
     fn enter(&mut self, wanted: u32) -> bool {
         self.kernel_refuses = false;
-        for _ in 0..MAX_INTERRUPTED_ENTERS {
+        let mut interrupted = 0;
+        loop {
             let queued = self.kernel.queued();
             if queued == 0 && wanted == 0 && !self.kernel.has_backlog() {
                 return true;
@@ -405,8 +406,10 @@ impl<K: Kernel, C> Ring<K, C> {
                 // An SQE that failed early may end the batch: the rest goes with the next call.
                 Ok(()) if self.kernel.queued() < queued => {}
                 Err(error) if error.raw_os_error() == Some(libc::EINTR) => {
-                    if wanted > 0 {
-                        return false;
+                    interrupted += 1;
+                    if wanted > 0 || interrupted == MAX_INTERRUPTED_ENTERS {
+                        self.kernel_refuses = self.kernel.queued() > 0;
+                        return !self.kernel_refuses;
                     }
                 }
                 Ok(()) | Err(_) => {
@@ -416,8 +419,6 @@ impl<K: Kernel, C> Ring<K, C> {
                 }
             }
         }
-        self.kernel_refuses = self.kernel.queued() > 0;
-        !self.kernel_refuses
     }
 
     #[inline]
