@@ -1,0 +1,84 @@
+//! What the tests need beside the library.
+
+use std::fs;
+use std::future::Future;
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+use uring_safe_cancel::tokio::{File, Ring};
+use uring_safe_cancel::Options;
+
+/// Long enough for any machine, and short enough to see that a test hangs.
+pub const SOON: Duration = Duration::from_secs(20);
+
+/// Runs a test on a runtime of its own. A hang is a failure.
+pub fn run<T>(test: impl Future<Output = T>) -> T {
+    let runtime = ::tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(Default::default())
+        .unwrap();
+    runtime.block_on(soon(test))
+}
+
+pub async fn soon<T>(what: impl Future<Output = T>) -> T {
+    ::tokio::time::timeout(SOON, what).await.expect("it hangs")
+}
+
+pub fn ring() -> Ring {
+    Ring::new(Options::default()).unwrap()
+}
+
+/// An eventfd at zero, blocking as in the report of 2022.
+pub fn eventfd() -> File {
+    // SAFETY: the call takes two integers; the descriptor is new and ours.
+    File::from(unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, libc::EFD_CLOEXEC)) })
+}
+
+/// Adds to an eventfd without a ring.
+pub fn add(event: &File, value: u64) {
+    std_file(event).write_all(&value.to_ne_bytes()).unwrap();
+}
+
+/// What an eventfd holds; zero if reading it would block.
+pub fn left(event: &File) -> u64 {
+    let mut poll = libc::pollfd { fd: event.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: the pointer is to one pollfd of this frame.
+    if unsafe { libc::poll(&mut poll, 1, 0) } == 0 {
+        return 0;
+    }
+    let mut bytes = [0; 8];
+    std_file(event).read_exact(&mut bytes).unwrap();
+    u64::from_ne_bytes(bytes)
+}
+
+fn std_file(file: &File) -> fs::File {
+    use std::os::fd::AsFd;
+    file.as_fd().try_clone_to_owned().unwrap().into()
+}
+
+pub fn is_open(number: i32) -> bool {
+    // SAFETY: the call takes integers.
+    unsafe { libc::fcntl(number, libc::F_GETFD) != -1 }
+}
+
+/// The descriptors of this process that stand for `path`.
+pub fn opened(path: &str) -> usize {
+    fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .filter(|entry| {
+            let link = entry.as_ref().map(|entry| fs::read_link(entry.path()));
+            matches!(link, Ok(Ok(target)) if target.as_os_str() == path)
+        })
+        .count()
+}
+
+/// A path of this process's own in the temporary directory.
+pub fn path(name: &str) -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("uring-safe-cancel-{}-{name}", std::process::id()))
+}
+
+/// Resident memory in bytes.
+pub fn resident() -> usize {
+    let pages = fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
