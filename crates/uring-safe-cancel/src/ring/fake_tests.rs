@@ -54,6 +54,8 @@ pub(super) struct State {
     pub(super) updates: VecDeque<i32>,
     /// Whether changes of the timer stay unanswered.
     pub(super) withhold_updates: bool,
+    /// What operations complete with as soon as they are taken, if at all.
+    pub(super) instant: Option<i32>,
     entries: usize,
     completions: usize,
     queue: VecDeque<Submission>,
@@ -81,14 +83,18 @@ pub(super) fn ring() -> (FakeRing, Fake) {
 }
 
 pub(super) fn ring_with(options: Options) -> (FakeRing, Fake) {
+    ring_of(ENTRIES, COMPLETIONS, options)
+}
+
+pub(super) fn ring_of(entries: u32, completions: u32, options: Options) -> (FakeRing, Fake) {
     let state = State {
         now: 1_000_000_000,
-        entries: ENTRIES as usize,
-        completions: COMPLETIONS as usize,
+        entries: entries as usize,
+        completions: completions as usize,
         ..State::default()
     };
     let fake = Fake(Rc::new(RefCell::new(state)));
-    (Ring::new(fake.clone(), COMPLETIONS, options), fake)
+    (Ring::new(fake.clone(), completions, options), fake)
 }
 
 impl Fake {
@@ -154,6 +160,20 @@ impl Fake {
         state.taken.iter().filter(|s| s.work == Work::Cancel { target }).count()
     }
 
+    /// The operations that the kernel has.
+    pub(super) fn held(&self) -> Vec<Key> {
+        let state = self.0.borrow();
+        let targets = state.taken.iter().filter(|s| s.tag.kind() == Kind::Target);
+        let mut keys: Vec<Key> = targets
+            .filter(|s| state.on_the_way.contains_key(&s.tag.user_data()))
+            .filter(|s| !state.cqes.iter().any(|cqe| cqe.user_data == s.tag.user_data()))
+            .map(|s| s.tag.key())
+            .collect();
+        keys.sort_by_key(|key| (key.slot, key.generation));
+        keys.dedup();
+        keys
+    }
+
     /// Whether CQEs wait: the descriptor is readable, and its owner is woken.
     pub(super) fn is_readable(&self) -> bool {
         !self.0.borrow().cqes.is_empty()
@@ -168,6 +188,13 @@ impl State {
                 self.answer(tag.user_data(), -libc::ETIME);
             }
         }
+    }
+
+    /// Answers the cancels that were scripted without an answer.
+    pub(super) fn answer_cancels(&mut self, result: i32) {
+        let cancels = self.on_the_way.values().filter(|s| s.tag.kind() == Kind::Cancel);
+        let tags: Vec<u64> = cancels.map(|s| s.tag.user_data()).collect();
+        tags.into_iter().for_each(|tag| self.answer(tag, result));
     }
 
     fn answer(&mut self, user_data: u64, result: i32) {
@@ -215,7 +242,11 @@ impl State {
                     self.answer(tag, result);
                 }
             }
-            _ => {}
+            _ => {
+                if let Some(result) = self.instant {
+                    self.answer(tag, result);
+                }
+            }
         }
     }
 }
@@ -233,6 +264,10 @@ impl Kernel for Fake {
             "clause 7: more on the way than the completion queue has room for: {:?}",
             state.on_the_way
         );
+        let timers = state.on_the_way.values().filter(|s| s.tag.key().slot == 0);
+        let kinds = [Kind::Timer, Kind::TimerUpdate];
+        let timers = timers.filter(|s| kinds.contains(&s.tag.kind())).count();
+        assert!(timers <= 2, "clause 7: the timer takes more than its reserve");
         state.queue.push_back(*submission);
         Ok(())
     }

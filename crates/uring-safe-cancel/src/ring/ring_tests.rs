@@ -1,8 +1,10 @@
 //! The ring over a kernel that does what the real one can, but will not when asked.
 
 use super::fake_tests::*;
-use crate::operation::{Close, Nop, Open, Read, ReadVectored, Sleep, Vectors, CURRENT_POSITION};
-use crate::{Descriptor, Extra, Key, Operation, Options, Refusal, Verdict};
+use crate::kernel::Work;
+use crate::machine::MAX_INTERRUPTIONS;
+use crate::operation::{Close, Open, Read, Sleep, CURRENT_POSITION};
+use crate::{CancelPolicy, Descriptor, Extra, Key, Operation, Options, Refusal, Verdict};
 use std::fs::File;
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::time::Duration;
@@ -29,6 +31,25 @@ fn submit_at_position(ring: &mut FakeRing, file: &File, extra: Extra, client: u3
     submit_with(ring, Read { descriptor, memory, offset: CURRENT_POSITION }, extra, client)
 }
 
+fn submit_reads(ring: &mut FakeRing, clients: std::ops::Range<u32>) {
+    for client in clients {
+        submit_read(ring, client);
+    }
+}
+
+fn submit_all_at_position(ring: &mut FakeRing, file: &File, clients: std::ops::Range<u32>) {
+    for client in clients {
+        submit_at_position(ring, file, Extra::default(), client);
+    }
+}
+
+/// Flushes, and again a millisecond later, as an owner does whose kernel takes nothing.
+fn run_twice(ring: &mut FakeRing) -> Vec<(u32, Verdict)> {
+    let mut done = settle(ring);
+    done.extend(settle(ring));
+    done
+}
+
 const RETRY: Duration = Duration::from_micros(200);
 
 // Lost wake-ups: a flush may leave something to do only if a CQE will come, or if it says so.
@@ -36,7 +57,7 @@ const RETRY: Duration = Duration::from_micros(200);
 #[test]
 fn clause_7_bounded_a_refusal_that_passes_forgets_nobody_who_waits() {
     let (mut ring, fake) = ring();
-    (0..4).for_each(|client| drop(submit_read(&mut ring, client)));
+    submit_reads(&mut ring, 0..4);
     fake.script(|s| s.enters = [Enter::Refuse(libc::EAGAIN); 2].into());
     let fifth = submit_read(&mut ring, 4);
     // The queue is full and the kernel refuses, but it takes the first four a moment later.
@@ -75,4 +96,729 @@ fn clause_2_live_a_limit_on_completions_holds_up_no_cancel() {
     let (done, flushed) = flush(&mut ring, 1);
     assert_eq!(done, [(1, Verdict::Completed(8))]);
     assert!(fake.cancels(hung) == 2 || fake.is_readable() || flushed.again);
+}
+
+// Clause 1: once.
+
+#[test]
+fn clause_1_once_nothing_settles_before_its_final_cqe_whatever_the_cancel_answered() {
+    for answer in [0, 1, -libc::ENOENT, -libc::EALREADY, -libc::EINVAL, -libc::ETIME] {
+        let (mut ring, fake) = ring();
+        let key = submit_read(&mut ring, 7);
+        settle(&mut ring);
+        fake.script(|s| s.cancels = [lost(answer)].into());
+        assert!(ring.cancel(key));
+        assert_eq!(settle(&mut ring), [], "the answer {answer} is advice");
+        assert!(ring.client(key).is_some() && ring.arena().usage().held > 0);
+        fake.complete(key, -libc::ECANCELED);
+        assert_eq!(settle(&mut ring), [(7, Verdict::Cancelled)]);
+        assert_eq!((ring.pending(), ring.arena().usage().held), (0, 0));
+    }
+}
+
+#[test]
+fn clause_1_once_the_order_of_target_and_answer_does_not_matter() {
+    for target_first in [false, true] {
+        let (mut ring, fake) = ring();
+        let key = submit_read(&mut ring, 7);
+        settle(&mut ring);
+        let script = Script { target_first, ..ends(0, -libc::ECANCELED) };
+        fake.script(|s| s.cancels = [script].into());
+        ring.cancel(key);
+        assert_eq!(settle(&mut ring), [(7, Verdict::Cancelled)]);
+        assert!(!ring.cancel(key), "it has settled");
+        assert_eq!(fake.timer(), None, "and left no deadline");
+        assert_eq!(run(&mut ring, &fake), []);
+    }
+}
+
+#[test]
+fn clause_1_once_a_cqe_that_others_follow_is_not_final() {
+    let (mut ring, fake) = ring();
+    let key = submit_read(&mut ring, 7);
+    settle(&mut ring);
+    fake.post(key, 3, true, false);
+    fake.post(key, 4, true, false);
+    assert_eq!(settle(&mut ring), []);
+    fake.post(key, 0, false, true);
+    assert_eq!(settle(&mut ring), [(7, Verdict::Completed(7))]);
+}
+
+// Clause 2: live.
+
+#[test]
+fn clause_2_live_a_lost_cancel_is_issued_again_whatever_it_answered() {
+    for answer in [0, 1, -libc::ENOENT, -libc::EALREADY, -libc::EINVAL, -libc::ETIME, -libc::EIO] {
+        let (mut ring, fake) = ring();
+        let key = submit_read(&mut ring, 7);
+        settle(&mut ring);
+        fake.script(|s| {
+            s.cancels = [lost(answer); 5].into();
+            s.cancels.push_back(ends(0, -libc::ECANCELED));
+        });
+        ring.cancel(key);
+        let mut done = Vec::new();
+        let policy = CancelPolicy::default();
+        for attempt in 1..=5 {
+            done.extend(run(&mut ring, &fake));
+            assert_eq!((done.len(), fake.cancels(key)), (0, attempt as usize));
+            let delay = policy.delay(attempt);
+            assert_eq!(fake.timer(), Some(fake.now() + delay.as_nanos() as u64));
+            fake.pass(delay);
+        }
+        assert_eq!(run(&mut ring, &fake), [(7, Verdict::Cancelled)]);
+        let stats = ring.stats();
+        assert_eq!((stats.cancel_attempts, stats.reissues, stats.rescued), (6, 5, 1));
+        assert_eq!(stats.max_attempts, 6);
+    }
+}
+
+#[test]
+fn clause_2_live_the_delays_grow_to_the_cap_and_it_never_gives_up() {
+    let (mut ring, fake) = ring();
+    let key = submit_read(&mut ring, 7);
+    settle(&mut ring);
+    ring.cancel(key);
+    run(&mut ring, &fake);
+    for _ in 0..1000 {
+        fake.pass(Duration::from_millis(100));
+        run(&mut ring, &fake);
+    }
+    assert_eq!(fake.cancels(key), 1001);
+    assert_eq!(ring.client(key), Some(&7));
+    assert_eq!(ring.take_stuck_reports().len(), 1);
+}
+
+#[test]
+fn clause_2_live_one_cancel_at_a_time_and_an_overdue_one_is_followed_at_once() {
+    let (mut ring, fake) = ring();
+    let key = submit_read(&mut ring, 7);
+    settle(&mut ring);
+    fake.script(|s| s.cancels = [Script::default()].into());
+    ring.cancel(key);
+    for _ in 0..10 {
+        run(&mut ring, &fake);
+        fake.pass(Duration::from_millis(100));
+    }
+    assert_eq!(fake.cancels(key), 1, "its answer is due");
+    fake.script(|s| s.answer_cancels(-libc::EALREADY));
+    run(&mut ring, &fake);
+    assert_eq!(fake.cancels(key), 2);
+}
+
+#[test]
+fn clause_2_live_the_naive_policy_loses_what_the_kernel_loses() {
+    let cancel = CancelPolicy { reissue: false, ..CancelPolicy::default() };
+    let (mut ring, fake) = ring_with(Options { cancel, ..Options::default() });
+    let key = submit_read(&mut ring, 7);
+    settle(&mut ring);
+    ring.cancel(key);
+    for _ in 0..100 {
+        assert_eq!(run(&mut ring, &fake), []);
+        fake.pass(Duration::from_secs(1));
+    }
+    assert_eq!(fake.cancels(key), 1);
+    assert_eq!(ring.take_stuck_reports().len(), 1, "but it is reported");
+    fake.script(|s| s.cancels = [ends(0, -libc::ECANCELED)].into());
+    assert!(ring.cancel(key), "each call issues one cancel");
+    assert_eq!(run(&mut ring, &fake), [(7, Verdict::Cancelled)]);
+}
+
+#[test]
+fn clause_2_live_a_stuck_operation_is_reported_once_and_stays_tracked() {
+    let (mut ring, fake) = ring();
+    let memory = ring.arena().allocate(8).unwrap();
+    let number = 12345;
+    let descriptor = Descriptor::Borrowed(number);
+    let key = submit(&mut ring, Read { descriptor, memory, offset: 0 }, 7);
+    settle(&mut ring);
+    ring.cancel(key);
+    let mut reports = Vec::new();
+    for _ in 0..100 {
+        run(&mut ring, &fake);
+        reports.extend(ring.take_stuck_reports());
+        fake.pass(Duration::from_millis(100));
+    }
+    assert_eq!(reports.len(), 1);
+    let report = &reports[0];
+    assert_eq!((report.key, report.operation, report.descriptor), (key, "read", Some(number)));
+    assert!(report.attempts > 10);
+    assert_eq!(report.last_answer, Some(-libc::EALREADY));
+    assert_eq!(report.after, Duration::from_secs(5));
+    assert_eq!((ring.stats().stuck, ring.pending()), (1, 1));
+    fake.complete(key, 8);
+    assert_eq!(run(&mut ring, &fake), [(7, Verdict::Completed(8))]);
+}
+
+#[test]
+fn clause_2_live_timeouts_reach_who_runs_who_waits_and_who_is_parked() {
+    let (mut ring, fake) = ring();
+    let file = seekable();
+    let after = |seconds| Extra { timeout: Some(Duration::from_secs(seconds)), ..Extra::default() };
+    submit_at_position(&mut ring, &file, Extra::default(), 0);
+    let parked = submit_at_position(&mut ring, &file, after(3), 1);
+    let operation = read(&ring);
+    let runs = submit_with(&mut ring, operation, after(2), 2);
+    submit_reads(&mut ring, 3..IN_FLIGHT + 1);
+    let operation = read(&ring);
+    let waits = submit_with(&mut ring, operation, after(1), 99);
+    assert_eq!(run(&mut ring, &fake), []);
+    assert_eq!(fake.submissions(waits).len() + fake.submissions(parked).len(), 0);
+    fake.pass(Duration::from_secs(1));
+    assert_eq!(run(&mut ring, &fake), [(99, Verdict::Cancelled)]);
+    fake.script(|s| s.cancels = [ends(0, -libc::ECANCELED)].into());
+    fake.pass(Duration::from_secs(1));
+    let done = {
+        let mut done = Vec::new();
+        ring.flush(usize::MAX, &mut |completion| done.push(completion));
+        done
+    };
+    assert_eq!(done.len(), 1);
+    assert_eq!((done[0].key, done[0].verdict), (runs, Verdict::Cancelled));
+    assert!(done[0].timed_out && done[0].cancel_asked);
+    fake.pass(Duration::from_secs(1));
+    assert_eq!(run(&mut ring, &fake), [(1, Verdict::Cancelled)]);
+    assert_eq!(ring.stats().cancel_attempts, 1, "only who ran needed the kernel");
+}
+
+#[test]
+fn clause_2_live_an_earlier_deadline_moves_the_timer_on_every_kernel() {
+    // 0: it works. -EINVAL: no update before 5.11. -ENOENT, -EALREADY: it fires just now. Anything
+    // else: the kernel is short of something.
+    for answer in [0, -libc::EINVAL, -libc::ENOMEM] {
+        let (mut ring, fake) = ring();
+        let late = Extra { timeout: Some(Duration::from_secs(60)), ..Extra::default() };
+        let soon = Extra { timeout: Some(Duration::from_secs(1)), ..Extra::default() };
+        let operation = read(&ring);
+        submit_with(&mut ring, operation, late, 0);
+        run(&mut ring, &fake);
+        assert_eq!(fake.timer(), Some(fake.now() + 60_000_000_000));
+        let operation = read(&ring);
+        submit_with(&mut ring, operation, soon, 1);
+        fake.script(|s| s.updates = [answer].into());
+        run(&mut ring, &fake);
+        assert_eq!(fake.timer(), Some(fake.now() + 1_000_000_000), "answer {answer}");
+        fake.script(|s| s.cancels = [ends(0, -libc::ECANCELED)].into());
+        fake.pass(Duration::from_secs(1));
+        assert_eq!(run(&mut ring, &fake), [(1, Verdict::Cancelled)]);
+    }
+}
+
+#[test]
+fn clause_2_live_a_timer_that_fires_while_it_is_changed_is_armed_anew() {
+    let (mut ring, fake) = ring();
+    let after = |milliseconds| Extra {
+        timeout: Some(Duration::from_millis(milliseconds)),
+        ..Extra::default()
+    };
+    let operation = read(&ring);
+    submit_with(&mut ring, operation, after(100), 0);
+    run(&mut ring, &fake);
+    // It fires before the change reaches the kernel: the change finds nothing.
+    let operation = read(&ring);
+    submit_with(&mut ring, operation, after(50), 1);
+    fake.pass(Duration::from_millis(100));
+    fake.script(|s| s.enters = [Enter::Take(1), Enter::Refuse(libc::EAGAIN)].into());
+    run(&mut ring, &fake);
+    fake.script(|s| s.cancels = [ends(0, -libc::ECANCELED); 2].into());
+    fake.pass(Duration::from_millis(100));
+    let mut done = run(&mut ring, &fake);
+    for _ in 0..10 {
+        fake.pass(Duration::from_millis(100));
+        done.extend(run(&mut ring, &fake));
+    }
+    done.sort_by_key(|&(client, _)| client);
+    assert_eq!(done, [(0, Verdict::Cancelled), (1, Verdict::Cancelled)]);
+}
+
+#[test]
+fn clause_7_bounded_the_timer_never_takes_more_than_its_reserve() {
+    let (mut ring, fake) = ring();
+    fake.script(|s| {
+        s.withhold_updates = true;
+        s.cancels = [ends(0, -libc::ECANCELED); 8].into();
+    });
+    for round in 0..4 {
+        for seconds in [10, 5] {
+            let timeout = Some(Duration::from_secs(seconds));
+            let sleep = Sleep::new(ring.arena(), Duration::from_secs(99)).unwrap();
+            submit_with(&mut ring, sleep, Extra { timeout, ..Extra::default() }, round);
+            // The fake kernel asserts the reserve.
+            run(&mut ring, &fake);
+        }
+        fake.pass(Duration::from_secs(20));
+        run(&mut ring, &fake);
+        if round == 2 {
+            fake.answer_updates(-libc::ENOENT);
+        }
+    }
+}
+
+#[test]
+fn clause_2_live_a_kernel_that_takes_nothing_is_tried_again_until_it_does() {
+    for errno in [libc::EAGAIN, libc::EBUSY, libc::ENOMEM] {
+        let (mut ring, fake) = ring();
+        let keys: Vec<Key> = (0..8).map(|client| submit_read(&mut ring, client)).collect();
+        settle(&mut ring);
+        keys.iter().for_each(|&key| assert!(ring.cancel(key)));
+        fake.script(|s| s.always = Some(Enter::Refuse(errno)));
+        for _ in 0..20 {
+            let (done, flushed) = flush(&mut ring, usize::MAX);
+            assert!(done.is_empty() && flushed.again, "or nobody would come back");
+            fake.pass(Duration::from_millis(1));
+        }
+        assert!(ring.stats().refusals > 0);
+        fake.script(|s| {
+            s.always = None;
+            s.cancels = [ends(0, -libc::ECANCELED); 8].into();
+        });
+        assert_eq!(run(&mut ring, &fake).len(), 8);
+    }
+}
+
+#[test]
+fn clause_2_live_signals_and_short_batches_hold_up_nothing() {
+    let (mut ring, fake) = ring_of(64, 128, Options::default());
+    for client in 0..50 {
+        submit_read(&mut ring, client);
+    }
+    fake.script(|s| {
+        s.enters = [Enter::Refuse(libc::EINTR); 5].into();
+        s.always = Some(Enter::Take(1));
+    });
+    let (done, flushed) = flush(&mut ring, usize::MAX);
+    assert!(done.is_empty() && !flushed.again);
+    assert_eq!(fake.held().len(), 50);
+    assert_eq!(ring.stats().refusals, 0);
+}
+
+// Clause 3: memory.
+
+#[test]
+fn clause_3_memory_is_leaked_and_never_reused_when_the_drain_gives_up() {
+    let (mut ring, fake) = ring();
+    let hung = submit_read(&mut ring, 0);
+    let address = {
+        settle(&mut ring);
+        let work = fake.script(|s| s.taken[0].work);
+        let Work::Read { address, .. } = work else { panic!("{work:?}") };
+        address
+    };
+    ring.destroy(Duration::from_secs(2));
+    let refused = ring.submit(Sleep::new(ring.arena(), RETRY).unwrap().into(), Extra::default(), 1);
+    assert!(matches!(refused.unwrap_err().refusal, Refusal::Closed));
+    let mut done = Vec::new();
+    for _ in 0..19 {
+        fake.pass(Duration::from_millis(100));
+        ring.flush(usize::MAX, &mut |completion| done.push(completion));
+        assert!(done.is_empty() && !ring.is_drained());
+    }
+    fake.pass(Duration::from_millis(100));
+    ring.flush(usize::MAX, &mut |completion| done.push(completion));
+    assert_eq!((done[0].client, done[0].verdict), (0, Verdict::Stuck));
+    assert!(done[0].operation.is_none() && done[0].opened.is_none());
+    assert!(ring.is_drained() && ring.is_given_up());
+    drop(done);
+    let arena = ring.arena().clone();
+    assert_eq!(arena.usage().held, 4096, "the kernel may still write there");
+    // The final CQE comes after all: too late to settle again, or to free anything.
+    fake.complete(hung, 8);
+    assert_eq!(run(&mut ring, &fake), []);
+    assert_eq!(ring.stats().completed, 1);
+    drop(ring);
+    let others: Vec<_> = (0..1000).map(|_| arena.allocate(8).unwrap()).collect();
+    assert!(others.iter().all(|other| other.address() != address));
+}
+
+#[test]
+fn clause_3_memory_a_drain_ends_in_time_also_when_the_kernel_takes_nothing() {
+    let (mut ring, fake) = ring();
+    submit_reads(&mut ring, 0..6);
+    fake.script(|s| s.always = Some(Enter::Refuse(libc::EAGAIN)));
+    ring.destroy(Duration::from_millis(50));
+    let mut done = Vec::new();
+    for _ in 0..50 {
+        let (some, flushed) = flush(&mut ring, usize::MAX);
+        done.extend(some);
+        assert!(flushed.again);
+        fake.pass(Duration::from_millis(1));
+    }
+    done.extend(run_twice(&mut ring));
+    assert!(ring.is_drained() && ring.is_given_up());
+    done.sort_by_key(|&(client, _)| client);
+    let stuck = done.iter().filter(|(_, verdict)| *verdict == Verdict::Stuck).count();
+    let cancelled = done.iter().filter(|(_, verdict)| *verdict == Verdict::Cancelled).count();
+    assert_eq!((done.len(), stuck + cancelled), (6, 6));
+    assert_eq!(ring.arena().usage().held, stuck * 4096);
+}
+
+#[test]
+fn clause_3_memory_is_leaked_when_a_ring_is_dropped_in_flight() {
+    let (mut ring, fake) = ring();
+    let file = seekable();
+    // One in flight, eight parked behind it; others in flight, and some that wait.
+    submit_all_at_position(&mut ring, &file, 0..9);
+    submit_reads(&mut ring, 0..20);
+    settle(&mut ring);
+    let in_the_kernel = fake.held().len();
+    assert_eq!(in_the_kernel as u32, IN_FLIGHT);
+    let arena = ring.arena().clone();
+    drop(ring);
+    assert_eq!(arena.usage().held, in_the_kernel * 4096);
+}
+
+#[test]
+fn clause_3_memory_is_freed_when_a_dropped_ring_could_cancel_all() {
+    let (mut ring, fake) = ring();
+    let file = seekable();
+    submit_all_at_position(&mut ring, &file, 0..9);
+    submit_reads(&mut ring, 0..20);
+    settle(&mut ring);
+    fake.script(|s| s.cancels = [ends(0, -libc::ECANCELED); 12].into());
+    let arena = ring.arena().clone();
+    drop(ring);
+    assert_eq!(arena.usage().held, 0);
+}
+
+// Clause 4: nothing lost.
+
+#[test]
+fn clause_4_nothing_lost_a_result_that_beat_the_cancel_wins() {
+    for (result, verdict) in [
+        (8, Verdict::Completed(8)),
+        (3, Verdict::Completed(3)),
+        (0, Verdict::Completed(0)),
+        (-libc::EIO, Verdict::Failed(libc::EIO)),
+        (-libc::EAGAIN, Verdict::Failed(libc::EAGAIN)),
+        (-libc::ECANCELED, Verdict::Cancelled),
+        (-libc::EINTR, Verdict::Cancelled),
+        (-512, Verdict::Cancelled),
+        (-513, Verdict::Cancelled),
+        (-514, Verdict::Cancelled),
+        (-516, Verdict::Cancelled),
+    ] {
+        for answer in [0, 1, -libc::ENOENT, -libc::EALREADY] {
+            let (mut ring, fake) = ring();
+            let key = submit_read(&mut ring, 7);
+            settle(&mut ring);
+            fake.script(|s| s.cancels = [ends(answer, result)].into());
+            ring.cancel(key);
+            assert_eq!(settle(&mut ring), [(7, verdict)], "{result} after {answer}");
+            assert_eq!(fake.submissions(key), [false], "nothing is tried again after a cancel");
+        }
+    }
+}
+
+#[test]
+fn clause_4_nothing_lost_what_was_interrupted_without_a_cancel_is_submitted_again() {
+    for result in [-libc::EINTR, -512, -513, -514, -516] {
+        let (mut ring, fake) = ring();
+        let key = submit_read(&mut ring, 7);
+        settle(&mut ring);
+        fake.complete(key, result);
+        assert_eq!(settle(&mut ring), []);
+        assert_eq!(fake.submissions(key), [false, false]);
+        fake.complete(key, 8);
+        assert_eq!(settle(&mut ring), [(7, Verdict::Completed(8))]);
+    }
+}
+
+#[test]
+fn clause_4_nothing_lost_endless_interruptions_end_as_the_error_that_they_are() {
+    let (mut ring, fake) = ring();
+    let key = submit_read(&mut ring, 7);
+    settle(&mut ring);
+    for _ in 0..MAX_INTERRUPTIONS {
+        fake.complete(key, -libc::EINTR);
+        assert_eq!(settle(&mut ring), []);
+    }
+    fake.complete(key, -512);
+    assert_eq!(settle(&mut ring), [(7, Verdict::Failed(libc::EINTR))]);
+}
+
+#[test]
+fn clause_4_nothing_lost_an_interrupted_one_that_waits_again_can_be_cancelled_and_times_out() {
+    for times_out in [false, true] {
+        let (mut ring, fake) = ring();
+        let timeout = times_out.then_some(Duration::from_secs(1));
+        let operation = read(&ring);
+        let key = submit_with(&mut ring, operation, Extra { timeout, ..Extra::default() }, 7);
+        settle(&mut ring);
+        fake.complete(key, -libc::EINTR);
+        // It goes back into the queue, where the kernel takes nothing for now.
+        fake.script(|s| s.always = Some(Enter::Refuse(libc::EAGAIN)));
+        submit_reads(&mut ring, 10..14);
+        assert_eq!(settle(&mut ring), []);
+        assert_eq!(fake.submissions(key), [false]);
+        if times_out {
+            fake.pass(Duration::from_secs(1));
+        } else {
+            assert!(ring.cancel(key));
+        }
+        assert!(run_twice(&mut ring).contains(&(7, Verdict::Cancelled)));
+        assert_eq!(fake.cancels(key), 0, "it needed no kernel");
+    }
+}
+
+#[test]
+fn clause_4_nothing_lost_async_refused_with_eagain_is_submitted_plain() {
+    let (mut ring, fake) = ring();
+    let file = seekable();
+    let extra = Extra { asynchronous: true, timeout: None };
+    let key = submit_at_position(&mut ring, &file, extra, 7);
+    settle(&mut ring);
+    fake.complete(key, -libc::EAGAIN);
+    assert_eq!(settle(&mut ring), []);
+    assert_eq!(fake.submissions(key), [true, false]);
+    fake.complete(key, -libc::EAGAIN);
+    assert_eq!(settle(&mut ring), [(7, Verdict::Failed(libc::EAGAIN))], "plain, that is an answer");
+}
+
+#[test]
+fn clause_4_nothing_lost_async_refused_with_eagain_after_a_cancel_is_cancelled() {
+    let (mut ring, fake) = ring();
+    let file = seekable();
+    let extra = Extra { asynchronous: true, timeout: None };
+    let key = submit_at_position(&mut ring, &file, extra, 7);
+    settle(&mut ring);
+    ring.cancel(key);
+    fake.script(|s| s.cancels = [ends(-libc::EALREADY, -libc::EAGAIN)].into());
+    assert_eq!(settle(&mut ring), [(7, Verdict::Cancelled)]);
+    assert_eq!(fake.submissions(key), [true]);
+}
+
+// Clause 5: no leaks.
+
+#[test]
+fn clause_5_no_leaks_an_opened_descriptor_comes_with_the_completion_or_is_closed() {
+    for delivered in [true, false] {
+        let (mut ring, fake) = ring();
+        let open = Open::new(ring.arena(), c"/dev/null", libc::O_RDONLY, 0).unwrap();
+        let key = submit(&mut ring, open, 7);
+        settle(&mut ring);
+        // Far up, where the other tests of this process open nothing.
+        let file = File::open("/dev/null").unwrap();
+        // SAFETY: the call takes three integers.
+        let number = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 700) };
+        assert!(number >= 700);
+        fake.script(|s| s.cancels = [ends(-libc::EALREADY, number)].into());
+        ring.cancel(key);
+        if delivered {
+            let done = completions(&mut ring);
+            assert_eq!(done[0].verdict, Verdict::Completed(number));
+            assert_eq!(done[0].opened.as_ref().map(AsRawFd::as_raw_fd), Some(number));
+        } else {
+            drop(ring);
+        }
+        // SAFETY: the call takes two integers.
+        assert_eq!(unsafe { libc::fcntl(number, libc::F_GETFD) }, -1, "closed");
+    }
+}
+
+#[test]
+fn clause_5_no_leaks_duplicates_live_no_longer_than_their_operations() {
+    let (mut ring, fake) = ring();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let extra = Extra { asynchronous: true, timeout: None };
+    let memory = ring.arena().allocate(8).unwrap();
+    let descriptor = Descriptor::Borrowed(writer.as_raw_fd());
+    let key = submit_with(&mut ring, Read { descriptor, memory, offset: 0 }, extra, 0);
+    settle(&mut ring);
+    fake.complete(key, -libc::EBADF);
+    settle(&mut ring);
+    drop(writer);
+    let mut poll = libc::pollfd { fd: reader.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: the pointer is to one pollfd of this frame.
+    assert_eq!(unsafe { libc::poll(&mut poll, 1, 0) }, 1, "no writer is left");
+}
+
+// A close always closes, and closes once.
+
+#[test]
+fn clause_6_no_mistaken_identity_an_interrupted_close_is_not_repeated() {
+    for result in [-libc::EINTR, -512, -516, -libc::EAGAIN] {
+        let (mut ring, fake) = ring();
+        let extra = Extra { asynchronous: true, timeout: None };
+        let key = submit_with(&mut ring, Close { number: 12345 }, extra, 7);
+        settle(&mut ring);
+        // Linux has released the number before it says so: a repetition would close a stranger's.
+        fake.complete(key, result);
+        let done = settle(&mut ring);
+        assert_eq!(fake.submissions(key).len(), 1);
+        let verdict = match result {
+            errno if errno == -libc::EAGAIN => Verdict::Failed(libc::EAGAIN),
+            _ => Verdict::Completed(0),
+        };
+        assert_eq!(done, [(7, verdict)]);
+    }
+}
+
+#[test]
+fn a_close_is_never_cancelled_and_done_by_hand_if_the_kernel_never_saw_it() {
+    let (mut ring, fake) = ring();
+    let number = File::open("/dev/null").unwrap().into_raw_fd();
+    // SAFETY: the calls take integers; the number is this test's own.
+    let far = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 800) };
+    // SAFETY: as above.
+    unsafe { libc::close(number) };
+    submit_reads(&mut ring, 0..IN_FLIGHT);
+    let timeout = Some(Duration::from_millis(1));
+    let key =
+        submit_with(&mut ring, Close { number: far }, Extra { timeout, ..Extra::default() }, 99);
+    settle(&mut ring);
+    assert!(!ring.cancel(key));
+    assert_eq!(ring.cancel_all() as u32, IN_FLIGHT);
+    fake.pass(Duration::from_millis(2));
+    assert_eq!(run(&mut ring, &fake), []);
+    ring.destroy(Duration::from_secs(1));
+    run(&mut ring, &fake);
+    fake.pass(Duration::from_secs(1));
+    let done = run(&mut ring, &fake);
+    assert_eq!(done.len() as u32, IN_FLIGHT + 1);
+    assert!(done.contains(&(99, Verdict::Completed(0))));
+    // SAFETY: the call takes two integers.
+    assert_eq!(unsafe { libc::fcntl(far, libc::F_GETFD) }, -1);
+}
+
+// Clause 6: no mistaken identity.
+
+#[test]
+fn clause_6_no_mistaken_identity_a_slot_is_not_reused_while_a_cancel_names_it() {
+    let (mut ring, fake) = ring();
+    let first = submit_read(&mut ring, 0);
+    settle(&mut ring);
+    fake.script(|s| s.cancels = [Script::default()].into());
+    ring.cancel(first);
+    settle(&mut ring);
+    fake.complete(first, 8);
+    assert_eq!(settle(&mut ring), [(0, Verdict::Completed(8))]);
+    let second = submit_read(&mut ring, 1);
+    settle(&mut ring);
+    assert_ne!(second.slot(), first.slot(), "a cancel of the first is on the way");
+    assert!(!ring.cancel(first));
+    fake.script(|s| s.answer_cancels(-libc::ENOENT));
+    settle(&mut ring);
+    let third = submit_read(&mut ring, 2);
+    assert_eq!(third.slot(), first.slot());
+    assert_ne!(third.generation(), first.generation());
+    assert!(!ring.cancel(first), "a stale key reaches nobody");
+    assert_eq!(fake.cancels(first), 1);
+    assert_eq!(ring.client(first), None);
+    assert_eq!(ring.client(third), Some(&2));
+}
+
+// Clause 7: bounded.
+
+#[test]
+fn clause_7_bounded_a_full_ring_of_hung_reads_is_cancelled_through_four_sqes_and_two_cqes() {
+    let (mut ring, fake) = ring();
+    let keys: Vec<Key> = (0..100).map(|client| submit_read(&mut ring, client)).collect();
+    run(&mut ring, &fake);
+    assert_eq!((ring.stats().in_flight, ring.stats().queued), (IN_FLIGHT, 100 - IN_FLIGHT));
+    // Each cancel is lost once before it works.
+    fake.script(|s| {
+        s.cancels = (0..IN_FLIGHT).map(|_| lost(-libc::EALREADY)).collect();
+        s.cancels.extend((0..IN_FLIGHT).map(|_| ends(0, -libc::ECANCELED)));
+    });
+    assert_eq!(ring.cancel_all(), 100);
+    let mut done = run(&mut ring, &fake);
+    assert_eq!(done.len() as u32, 100 - IN_FLIGHT, "who waited needed no kernel");
+    for _ in 0..3 {
+        fake.pass(Duration::from_millis(1));
+        done.extend(run(&mut ring, &fake));
+    }
+    assert_eq!(done.len(), 100);
+    assert!(done.iter().all(|&(_, verdict)| verdict == Verdict::Cancelled));
+    assert!(keys[..IN_FLIGHT as usize].iter().all(|&key| fake.cancels(key) == 2));
+}
+
+#[test]
+fn clause_7_bounded_the_queue_has_a_limit_that_parked_operations_count_for() {
+    let (mut ring, fake) = ring_with(Options { queue_limit: 3, ..Options::default() });
+    let file = seekable();
+    submit_all_at_position(&mut ring, &file, 0..4);
+    let operation = read(&ring);
+    let refused = ring.submit(operation, Extra::default(), 9).unwrap_err();
+    assert!(matches!(refused.refusal, Refusal::QueueFull));
+    assert_eq!(refused.client, 9);
+    drop(refused);
+    assert_eq!(run(&mut ring, &fake), []);
+    assert_eq!(ring.stats().queued, 3);
+}
+
+#[test]
+fn clause_7_bounded_no_timer_is_armed_for_what_settles_in_the_same_flush() {
+    let (mut ring, fake) = ring();
+    fake.script(|s| s.instant = Some(8));
+    let timeout = Some(Duration::from_secs(1));
+    let operation = read(&ring);
+    submit_with(&mut ring, operation, Extra { timeout, ..Extra::default() }, 7);
+    assert_eq!(settle(&mut ring), [(7, Verdict::Completed(8))]);
+    assert!(fake.script(|s| s.taken.len()) == 1 && fake.timer().is_none());
+}
+
+// One at a time at a file's position.
+
+#[test]
+fn positions_cancelled_timed_out_and_failed_turns_pass_to_the_next() {
+    let (mut ring, fake) = ring();
+    let file = seekable();
+    let key =
+        |ring: &mut FakeRing, client| submit_at_position(ring, &file, Extra::default(), client);
+    let keys: Vec<Key> = (0..6).map(|client| key(&mut ring, client)).collect();
+    settle(&mut ring);
+    assert_eq!(fake.held(), [keys[0]]);
+    // One in the middle of the line goes; nobody's turn comes by that.
+    ring.cancel(keys[2]);
+    assert_eq!(settle(&mut ring), [(2, Verdict::Cancelled)]);
+    assert_eq!(fake.held(), [keys[0]]);
+    // The one that runs fails: the next runs.
+    fake.complete(keys[0], -libc::EIO);
+    assert_eq!(settle(&mut ring), [(0, Verdict::Failed(libc::EIO))]);
+    assert_eq!(fake.held(), [keys[1]]);
+    // The one that runs is interrupted: it keeps its turn.
+    fake.complete(keys[1], -libc::EINTR);
+    assert_eq!(settle(&mut ring), []);
+    assert_eq!(fake.held(), [keys[1]]);
+    // The one that runs is cancelled: the next runs, past the one that went.
+    fake.script(|s| s.cancels = [ends(0, -libc::ECANCELED)].into());
+    ring.cancel(keys[1]);
+    assert_eq!(settle(&mut ring), [(1, Verdict::Cancelled)]);
+    assert_eq!(fake.held(), [keys[3]]);
+    // All of them at once.
+    fake.script(|s| s.cancels = [ends(0, -libc::ECANCELED)].into());
+    assert_eq!(ring.cancel_descriptor(file.as_raw_fd()), 3);
+    let mut done = settle(&mut ring);
+    done.sort_by_key(|&(client, _)| client);
+    assert_eq!(done.iter().map(|d| d.0).collect::<Vec<_>>(), [3, 4, 5]);
+    assert_eq!((ring.pending(), ring.arena().usage().held), (0, 0));
+    // The line is gone: the next one runs at once.
+    let last = key(&mut ring, 9);
+    settle(&mut ring);
+    assert_eq!(fake.held(), [last]);
+}
+
+#[test]
+fn positions_a_turn_that_comes_while_the_ring_is_full_waits_in_the_queue() {
+    let (mut ring, fake) = ring();
+    let file = seekable();
+    let first = submit_at_position(&mut ring, &file, Extra::default(), 0);
+    let second = submit_at_position(&mut ring, &file, Extra::default(), 1);
+    let third = submit_at_position(&mut ring, &file, Extra::default(), 2);
+    submit_reads(&mut ring, 10..40);
+    settle(&mut ring);
+    assert_eq!(fake.held().len() as u32, IN_FLIGHT);
+    fake.complete(first, 8);
+    settle(&mut ring);
+    assert_eq!(fake.submissions(second).len(), 0, "others stood in the queue before it");
+    // It is cancelled while it waits for room: the turn passes on.
+    assert!(ring.cancel(second));
+    assert_eq!(settle(&mut ring), [(1, Verdict::Cancelled)]);
+    for key in fake.held() {
+        fake.complete(key, 8);
+    }
+    fake.script(|s| s.instant = Some(8));
+    run(&mut ring, &fake);
+    assert_eq!(fake.submissions(third).len(), 1);
+    assert_eq!(ring.pending(), 0);
 }
