@@ -154,27 +154,33 @@ fn clause_5_no_leaks_a_dropped_close_closes() {
 }
 
 #[test]
-fn clause_5_no_leaks_memory_is_flat_over_many_dropped_reads() {
-    run(async {
-        let ring = ring();
-        let event = eventfd();
-        let mut before = 0;
-        for round in 0..60_000 {
-            if round == 20_000 {
-                before = resident();
-            }
-            let read = ring.read(&event, ring.alloc(8).unwrap());
-            if round % 2 == 0 {
-                ::tokio::task::yield_now().await;
-            }
-            drop(read);
-            if round % 64 == 0 {
+fn clause_5_no_leaks_memory_and_descriptors_are_flat_over_many_dropped_reads() {
+    alone(
+        "drops::clause_5_no_leaks_memory_and_descriptors_are_flat_over_many_dropped_reads",
+        || {
+            run(async {
+                let ring = ring();
+                let event = eventfd();
+                let mut before = (0, 0);
+                for round in 0..60_000 {
+                    if round == 20_000 {
+                        before = (resident(), descriptors());
+                    }
+                    let read = ring.read(&event, ring.alloc(8).unwrap());
+                    if round % 2 == 0 {
+                        ::tokio::task::yield_now().await;
+                    }
+                    drop(read);
+                    if round % 64 == 0 {
+                        until_idle(&ring).await;
+                    }
+                }
                 until_idle(&ring).await;
-            }
-        }
-        until_idle(&ring).await;
-        let grown = resident().saturating_sub(before);
-        assert!(grown < 4 << 20, "grew by {grown} bytes");
-        ring.destroy(Duration::from_secs(2)).await;
-    });
+                let grown = resident().saturating_sub(before.0);
+                assert!(grown < 2 << 20, "grew by {grown} bytes");
+                assert_eq!(descriptors(), before.1);
+                ring.destroy(Duration::from_secs(2)).await;
+            });
+        },
+    );
 }

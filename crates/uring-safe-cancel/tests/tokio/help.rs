@@ -82,3 +82,23 @@ pub fn resident() -> usize {
     let pages = fs::read_to_string("/proc/self/statm").unwrap();
     pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }
+
+/// How many descriptors this process has open.
+pub fn descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// Runs the test of this name in a process of its own: what it measures belongs to the process, and the
+/// tests beside it change that.
+pub fn alone(name: &str, test: impl FnOnce()) {
+    const ALONE: &str = "URING_SAFE_CANCEL_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return test();
+    }
+    let program = std::env::current_exe().unwrap();
+    let output =
+        std::process::Command::new(program).args(["--exact", name]).env(ALONE, "1").output();
+    let output = output.unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
