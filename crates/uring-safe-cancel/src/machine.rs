@@ -146,8 +146,8 @@ pub struct Machine {
     interruptions: u8,
     attempts: u32,
     last_answer: Option<i32>,
-    /// What CQEs with `F_MORE` have delivered so far.
-    delivered: Option<i32>,
+    /// What CQEs with `F_MORE` have said so far: the sum of their counts, or an error if none had one.
+    earlier: Option<i32>,
 }
 
 impl Default for Machine {
@@ -167,7 +167,7 @@ impl Machine {
             interruptions: 0,
             attempts: 0,
             last_answer: None,
-            delivered: None,
+            earlier: None,
         }
     }
 
@@ -252,27 +252,26 @@ impl Machine {
             debug_assert!(self.phase == Phase::Abandoned, "a CQE while {:?}", self.phase);
             return NOTHING;
         }
+        let with_earlier = match self.earlier {
+            Some(earlier) if notification => earlier,
+            Some(count @ 0..) => count.saturating_add(result.max(0)),
+            _ => result,
+        };
         if more {
-            if result >= 0 {
-                self.delivered = Some(self.delivered.unwrap_or(0).saturating_add(result));
-            }
+            self.earlier = Some(with_earlier);
             return NOTHING;
         }
-        let verdict = match (self.delivered, notification) {
-            // What earlier CQEs delivered is the result, whatever the last one says.
-            (Some(delivered), true) => Verdict::Completed(delivered),
-            (Some(delivered), false) => Verdict::Completed(delivered.saturating_add(result.max(0))),
-            (None, _) if result >= 0 => Verdict::Completed(result),
-            (None, _) => match self.judge(result) {
-                Some(verdict) => verdict,
-                None => return self.resubmit(),
-            },
-        };
-        self.settle(verdict)
+        match self.judge(with_earlier) {
+            Some(verdict) => self.settle(verdict),
+            None => self.resubmit(),
+        }
     }
 
-    /// What a negative result means; `None` if the operation is to be submitted again.
+    /// What a result means; `None` if the operation is to be submitted again.
     fn judge(&mut self, result: i32) -> Option<Verdict> {
+        if result >= 0 {
+            return Some(Verdict::Completed(result));
+        }
         let errno = result.saturating_neg();
         let interrupted = is_interruption(result);
         if self.is_cancel_asked() {
@@ -296,6 +295,7 @@ impl Machine {
 
     fn resubmit(&mut self) -> Actions {
         self.phase = Phase::Waiting;
+        self.earlier = None;
         Actions { resubmit: true, ..NOTHING }
     }
 

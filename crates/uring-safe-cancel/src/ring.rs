@@ -15,7 +15,7 @@ pub use stats::{Answers, Stats};
 
 use crate::descriptor::{Descriptor, Duplicates};
 use crate::kernel::{Cqe, Kernel, QueueFull, Submission, Work};
-use crate::machine::{Event, Verdict};
+use crate::machine::{is_interruption, Event, Verdict};
 use crate::memory::Arena;
 use crate::operation::Operation;
 use crate::table::{Outcome, Settled, Table};
@@ -453,7 +453,7 @@ impl<K: Kernel, C> Ring<K, C> {
                 let Outcome { actions, settled } = self.table.apply(key, event);
                 if actions.resubmit {
                     let held = self.table.payload_mut(key)?;
-                    held.asynchronous &= cqe.result != -libc::EAGAIN;
+                    held.asynchronous &= is_interruption(cqe.result);
                     self.table.enqueue_first(key);
                 }
                 settled.map(|settled| self.finish(settled, false))
