@@ -142,14 +142,14 @@ fn clause_5_no_leaks_a_dropped_close_closes() {
     run(async {
         let ring = ring();
         let (reader, writer) = std::io::pipe().unwrap();
-        let number = std::os::fd::AsRawFd::as_raw_fd(&reader);
+        let number = Number::of(&reader);
         drop(ring.close_fd(reader));
         until_idle(&ring).await;
-        assert!(!is_open(number));
+        assert!(!number.is_open());
         ring.close().await;
-        let number = std::os::fd::AsRawFd::as_raw_fd(&writer);
+        let number = Number::of(&writer);
         ring.close_fd(writer).await.expect("a closed ring closes it on the spot");
-        assert!(!is_open(number));
+        assert!(!number.is_open());
     });
 }
 

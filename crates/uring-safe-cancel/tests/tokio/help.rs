@@ -56,9 +56,22 @@ fn std_file(file: &File) -> fs::File {
     file.as_fd().try_clone_to_owned().unwrap().into()
 }
 
-pub fn is_open(number: i32) -> bool {
-    // SAFETY: the call takes integers.
-    unsafe { libc::fcntl(number, libc::F_GETFD) != -1 }
+/// A descriptor's number, and what it stood for: tests beside this one use numbers again.
+pub struct Number(i32, std::path::PathBuf);
+
+impl Number {
+    pub fn of(descriptor: &impl AsRawFd) -> Self {
+        let number = descriptor.as_raw_fd();
+        Self(number, link(number).unwrap())
+    }
+
+    pub fn is_open(&self) -> bool {
+        link(self.0).is_ok_and(|link| link == self.1)
+    }
+}
+
+fn link(number: i32) -> std::io::Result<std::path::PathBuf> {
+    fs::read_link(format!("/proc/self/fd/{number}"))
 }
 
 /// The descriptors of this process that stand for `path`.

@@ -1,7 +1,7 @@
 //! Each operation once, and its errors.
 
 use crate::help::*;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 use uring_safe_cancel::tokio::{Error, File};
 
@@ -36,9 +36,9 @@ fn bytes_come_back_as_they_were_written() {
         let parts = vec![ring.alloc(3).unwrap(), ring.alloc(64).unwrap()];
         let (read, parts) = ring.readv(&file, parts, Some(1)).await;
         assert_eq!((read.unwrap(), &*parts[0], &parts[1][..4]), (7, &b"1ab"[..], &b"cd67"[..]));
-        let number = file.as_raw_fd();
+        let number = Number::of(&file);
         ring.close_fd(file.try_into_owned().unwrap()).await.unwrap();
-        assert!(!is_open(number));
+        assert!(!number.is_open());
     });
 }
 
@@ -124,13 +124,13 @@ fn the_descriptor_is_held_until_the_operation_is_over() {
     run(async {
         let ring = ring();
         let (reader, writer) = std::io::pipe().unwrap();
-        let number = reader.as_raw_fd();
+        let number = Number::of(&reader);
         let read = ring.asynchronous().read(&File::from(reader), ring.alloc(8).unwrap());
-        assert!(is_open(number), "no file is left but the operation's");
+        assert!(number.is_open(), "no file is left but the operation's");
         drop(std::fs::File::open("/dev/null").unwrap());
         std::io::Write::write_all(&mut { writer }, b"x").unwrap();
         assert_eq!(read.await.0.unwrap(), 1);
-        assert!(!is_open(number), "closed with the operation");
+        assert!(!number.is_open(), "closed with the operation");
         let owned = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
         assert!(File::from(owned).try_into_owned().is_ok());
     });
