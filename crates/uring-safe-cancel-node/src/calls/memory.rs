@@ -1,0 +1,110 @@
+//! Core memory and JavaScript: copying out of it, and ArrayBuffers on it.
+
+use super::{answer, with};
+use crate::arguments::from_int;
+use crate::completions::Header;
+use crate::ring::{refusal, Kept, NodeRing};
+use napi::sys;
+use uring_safe_cancel::{ArenaError, Memory};
+
+/// copy(id, part, from, bytes, start, length): copies from the kept memory of a completed read into
+/// `bytes` at `start`. Answers `length`, or -1 if the destination is detached or too small.
+pub(super) unsafe extern "C" fn copy(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: Node-API calls this with a running callback's values, as for all functions below.
+    unsafe {
+        answer::<6>(env, info, |ring, arguments| {
+            let part = arguments.uint(1) as usize;
+            let memory = match ring.kept(arguments.uint(0)) {
+                Some(Kept::One(memory)) if part == 0 => memory,
+                Some(Kept::Many(parts)) if part < parts.len() => &mut parts[part],
+                _ => return refusal::BAD_ARGUMENT,
+            };
+            let (from, length) = (arguments.number(2) as usize, arguments.number(5) as usize);
+            let Some(source) = memory.slice(from, length) else { return refusal::BAD_ARGUMENT };
+            let (address, available) = arguments.bytes(3);
+            let start = arguments.number(4) as usize;
+            if start.checked_add(length).is_none_or(|end| end > available) {
+                return -1;
+            }
+            if length > 0 {
+                // Both ranges were checked, the operation is over, and JavaScript does not run.
+                std::ptr::copy(source.as_mut_ptr(), address.add(start), length);
+            }
+            length as i32
+        })
+    }
+}
+
+/// release(id): the kept memory is not needed any more.
+pub(super) unsafe extern "C" fn release(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: see `copy`.
+    unsafe {
+        answer::<1>(env, info, |ring, arguments| {
+            if let Some(kept) = ring.kept(arguments.uint(0)) {
+                *kept = Kept::Nothing;
+            }
+            0
+        })
+    }
+}
+
+/// adopt(id, bytes): an ArrayBuffer on the kept memory, whose content beyond `bytes` is zeroed. Its
+/// region is in the header. A number if there is no such memory.
+pub(super) unsafe extern "C" fn adopt(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: see `copy`.
+    unsafe {
+        with::<2, _>(env, info, |ring, arguments| {
+            let kept = ring.kept(arguments.uint(0)).map(std::mem::take);
+            let Some(Kept::One(memory)) = kept else { return from_int(env, refusal::BAD_ARGUMENT) };
+            let filled = (arguments.uint(1) as usize).min(memory.len());
+            // What another operation left there is none of this one's business.
+            std::ptr::write_bytes(memory.as_mut_ptr().add(filled), 0, memory.len() - filled);
+            expose(env, ring, memory)
+        })
+    }
+}
+
+/// alloc(bytes): an ArrayBuffer of zeros on core memory. Its region is in the header. A number if there
+/// is no memory.
+pub(super) unsafe extern "C" fn alloc(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: see `copy`.
+    unsafe {
+        with::<1, _>(env, info, |ring, arguments| {
+            let Some(core) = &ring.core else { return from_int(env, refusal::CLOSED) };
+            match core.arena().allocate_zeroed(arguments.number(0) as usize) {
+                Ok(memory) => expose(env, ring, memory),
+                Err(ArenaError::Full { .. }) => from_int(env, refusal::ARENA_FULL),
+                Err(ArenaError::Map(error)) => {
+                    from_int(env, -error.raw_os_error().unwrap_or(libc::ENOMEM))
+                }
+            }
+        })
+    }
+}
+
+/// # Safety
+///
+/// `env` is that of a running callback.
+unsafe fn expose(env: sys::napi_env, ring: &NodeRing, memory: Memory) -> sys::napi_value {
+    // SAFETY: the caller vouches for `env`.
+    match unsafe { ring.regions.expose(env, memory) } {
+        Some((buffer, region)) => {
+            ring.completions.set_header(Header::Region, region as i32);
+            buffer
+        }
+        // SAFETY: as above.
+        None => unsafe { from_int(env, refusal::BAD_ARGUMENT) },
+    }
+}

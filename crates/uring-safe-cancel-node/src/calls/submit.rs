@@ -1,0 +1,381 @@
+//! Submissions: each takes JavaScript's id of the operation first.
+
+use super::answer;
+use crate::arguments::{typed_array, Arguments};
+use crate::ring::{refusal, Keep, NodeRing};
+use napi::sys;
+use std::ffi::CStr;
+use std::ptr;
+use std::time::Duration;
+use uring_safe_cancel::operation::{
+    Close, Nop, Open, Poll, Read, ReadVectored, Sleep, Sync, Vectors, VectorsError, Write,
+    WriteVectored, CURRENT_POSITION,
+};
+use uring_safe_cancel::{Arena, ArenaError, Descriptor, Extra, Memory, Operation};
+
+/// Bit of the flags argument: `IOSQE_ASYNC`.
+const ASYNCHRONOUS: u32 = 1;
+
+/// The flags and the timeout, which every submission but a close has as its last two arguments.
+fn extra<const N: usize>(arguments: &Arguments<N>) -> Extra {
+    let milliseconds = arguments.number(N - 1);
+    let timeout = (milliseconds > 0.0)
+        .then(|| Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or(Duration::MAX));
+    Extra { asynchronous: arguments.uint(N - 2) & ASYNCHRONOUS != 0, timeout }
+}
+
+/// A position in a file: JavaScript's -1 is the current one.
+#[inline]
+fn offset(number: f64) -> u64 {
+    if number >= 0.0 {
+        number as u64
+    } else {
+        CURRENT_POSITION
+    }
+}
+
+#[inline]
+fn allocate(arena: &Arena, length: usize) -> Result<Memory, i32> {
+    arena.allocate(length).map_err(|error| refuse(&error))
+}
+
+fn refuse(error: &ArenaError) -> i32 {
+    match error {
+        ArenaError::Full { .. } => refusal::ARENA_FULL,
+        ArenaError::Map(error) => -error.raw_os_error().unwrap_or(libc::ENOMEM),
+    }
+}
+
+/// Submits what `make` makes, given the arena.
+#[inline]
+fn submit<O: Into<Operation>>(
+    ring: &mut NodeRing,
+    id: u32,
+    keep: Keep,
+    extra: Extra,
+    make: impl FnOnce(&mut NodeRing, &Arena) -> Result<O, i32>,
+) -> i32 {
+    let Some(core) = &ring.core else { return refusal::CLOSED };
+    let arena = core.arena().clone();
+    match make(ring, &arena) {
+        Ok(operation) => ring.submit(id, keep, operation.into(), extra),
+        Err(code) => code,
+    }
+}
+
+/// nop(id, flags, timeout)
+pub(super) unsafe extern "C" fn nop(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: Node-API calls this with a running callback's values, as for all functions below.
+    unsafe {
+        answer::<3>(env, info, |ring, arguments| {
+            ring.submit(arguments.uint(0), Keep::No, Nop.into(), extra(arguments))
+        })
+    }
+}
+
+/// read(id, fd, length, position, flags, timeout): into core memory, which is kept to be copied out.
+pub(super) unsafe extern "C" fn read(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: see `nop`.
+    unsafe {
+        answer::<6>(env, info, |ring, arguments| {
+            submit(ring, arguments.uint(0), Keep::Copy, extra(arguments), |_, arena| {
+                let memory = allocate(arena, arguments.uint(2) as usize)?;
+                let descriptor = Descriptor::Borrowed(arguments.int(1));
+                Ok(Read { descriptor, memory, offset: offset(arguments.number(3)) })
+            })
+        })
+    }
+}
+
+/// readRegion(id, fd, region, start, length, position, flags, timeout): no copy.
+pub(super) unsafe extern "C" fn read_region(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: see `nop`.
+    unsafe {
+        answer::<8>(env, info, |ring, arguments| {
+            let (start, length) = (arguments.number(3), arguments.number(4));
+            let Some(memory) = ring.regions.part(arguments.uint(2), start, length) else {
+                return refusal::BAD_ARGUMENT;
+            };
+            let descriptor = Descriptor::Borrowed(arguments.int(1));
+            let read = Read { descriptor, memory, offset: offset(arguments.number(5)) };
+            ring.submit(arguments.uint(0), Keep::Region, read.into(), extra(arguments))
+        })
+    }
+}
+
+/// write(id, fd, bytes, start, length, position, flags, timeout): a snapshot of the bytes.
+pub(super) unsafe extern "C" fn write(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: see `nop`.
+    unsafe {
+        answer::<8>(env, info, |ring, arguments| {
+            submit(ring, arguments.uint(0), Keep::No, extra(arguments), |_, arena| {
+                let (start, length) = (arguments.number(3) as usize, arguments.number(4) as usize);
+                let memory = snapshot(arena, arguments.bytes(2), start, length)?;
+                let descriptor = Descriptor::Borrowed(arguments.int(1));
+                Ok(Write { descriptor, memory, offset: offset(arguments.number(5)) })
+            })
+        })
+    }
+}
+
+/// A copy of a part of JavaScript's bytes.
+///
+/// # Safety
+///
+/// `bytes` is a pointer and a length as [`typed_array`] gives them, and JavaScript has not run since.
+unsafe fn snapshot(
+    arena: &Arena,
+    bytes: (*mut u8, usize),
+    start: usize,
+    length: usize,
+) -> Result<Memory, i32> {
+    let (address, available) = bytes;
+    if start.checked_add(length).is_none_or(|end| end > available) {
+        return Err(refusal::BAD_ARGUMENT);
+    }
+    let memory = allocate(arena, length)?;
+    if length > 0 {
+        // SAFETY: the source range was checked, the destination is new memory of that length, and the
+        // core's own mappings overlap with no typed array that is not on them.
+        unsafe { ptr::copy(address.add(start), memory.as_mut_ptr(), length) };
+    }
+    Ok(memory)
+}
+
+/// writeRegion(id, fd, region, start, length, position, flags, timeout): no copy.
+pub(super) unsafe extern "C" fn write_region(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: see `nop`.
+    unsafe {
+        answer::<8>(env, info, |ring, arguments| {
+            let (start, length) = (arguments.number(3), arguments.number(4));
+            let Some(memory) = ring.regions.part(arguments.uint(2), start, length) else {
+                return refusal::BAD_ARGUMENT;
+            };
+            let descriptor = Descriptor::Borrowed(arguments.int(1));
+            let write = Write { descriptor, memory, offset: offset(arguments.number(5)) };
+            ring.submit(arguments.uint(0), Keep::No, write.into(), extra(arguments))
+        })
+    }
+}
+
+/// A vectored operation's parts: triples of region (-1: the caller's own memory), start and length.
+struct Parts<'a>(&'a [f64]);
+
+impl Parts<'_> {
+    /// The triples, once they are known to be sane.
+    fn triples(&self) -> Result<impl Iterator<Item = (i64, f64, usize)> + '_, i32> {
+        let is_sane = self.0.len() % 3 == 0
+            && self.0.iter().all(|&n| (-1.0..=9_007_199_254_740_991.0).contains(&n));
+        if !is_sane {
+            return Err(refusal::BAD_ARGUMENT);
+        }
+        Ok(self.0.chunks_exact(3).map(|t| (t[0] as i64, t[1], t[2] as usize)))
+    }
+
+    /// Memory for each part: a region's, or a piece of one new allocation for all the others, which
+    /// `fill` is told of.
+    fn memory(
+        &self,
+        ring: &NodeRing,
+        arena: &Arena,
+        mut fill: impl FnMut(usize, &Memory) -> Result<(), i32>,
+    ) -> Result<Vec<Memory>, i32> {
+        let own: usize = self.triples()?.filter(|part| part.0 < 0).map(|part| part.2).sum();
+        let shared = allocate(arena, own)?;
+        let mut used = 0;
+        let mut parts = Vec::with_capacity(self.0.len() / 3);
+        for (index, (region, start, length)) in self.triples()?.enumerate() {
+            let part = if region < 0 {
+                let part = shared.slice(used, length).ok_or(refusal::BAD_ARGUMENT)?;
+                used += length;
+                fill(index, &part)?;
+                part
+            } else {
+                let part = ring.regions.part(region as u32, start, length as f64);
+                part.ok_or(refusal::BAD_ARGUMENT)?
+            };
+            parts.push(part);
+        }
+        Ok(parts)
+    }
+}
+
+/// The numbers of a Float64Array; empty if it is none.
+///
+/// # Safety
+///
+/// `value` is a live value of `env`, and JavaScript does not run while the slice lives.
+unsafe fn numbers<'a>(env: sys::napi_env, value: sys::napi_value) -> &'a [f64] {
+    let (mut kind, mut length, mut data) = (-1, 0, ptr::null_mut());
+    // SAFETY: the caller vouches for the value; the pointers are to this frame.
+    unsafe {
+        sys::napi_get_typedarray_info(
+            env,
+            value,
+            &mut kind,
+            &mut length,
+            &mut data,
+            ptr::null_mut(),
+            ptr::null_mut(),
+        );
+    }
+    if kind != sys::TypedarrayType::float64_array || data.is_null() {
+        return &[];
+    }
+    // SAFETY: the runtime says that so many numbers lie there, aligned as Float64Arrays are.
+    unsafe { std::slice::from_raw_parts(data.cast(), length) }
+}
+
+fn vectors(arena: &Arena, parts: Vec<Memory>, offset: u64) -> Result<Vectors, i32> {
+    Vectors::new(arena, parts, offset).map_err(|error| match error {
+        VectorsError::TooMany(_) | VectorsError::TooLong(_) => refusal::BAD_ARGUMENT,
+        VectorsError::Arena(error) => refuse(&error),
+    })
+}
+
+/// readv(id, fd, parts, position, flags, timeout): what lies on no region is kept to be copied out.
+pub(super) unsafe extern "C" fn read_vectored(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: see `nop`.
+    unsafe {
+        answer::<6>(env, info, |ring, arguments| {
+            submit(ring, arguments.uint(0), Keep::Copy, extra(arguments), |ring, arena| {
+                let parts = Parts(numbers(env, arguments.value(2)));
+                let parts = parts.memory(ring, arena, |_, _| Ok(()))?;
+                let vectors = vectors(arena, parts, offset(arguments.number(3)))?;
+                let descriptor = Descriptor::Borrowed(arguments.int(1));
+                Ok(ReadVectored { descriptor, vectors })
+            })
+        })
+    }
+}
+
+/// writev(id, fd, parts, buffers, position, flags, timeout): a snapshot of what lies on no region.
+pub(super) unsafe extern "C" fn write_vectored(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: see `nop`.
+    unsafe {
+        answer::<7>(env, info, |ring, arguments| {
+            submit(ring, arguments.uint(0), Keep::No, extra(arguments), |ring, arena| {
+                let parts = Parts(numbers(env, arguments.value(2)));
+                let parts = parts.memory(ring, arena, |index, part| {
+                    let mut buffer = ptr::null_mut();
+                    sys::napi_get_element(env, arguments.value(3), index as u32, &mut buffer);
+                    let (address, length) = typed_array(env, buffer);
+                    if length < part.len() {
+                        return Err(refusal::BAD_ARGUMENT);
+                    }
+                    if !part.is_empty() {
+                        ptr::copy(address, part.as_mut_ptr(), part.len());
+                    }
+                    Ok(())
+                })?;
+                let vectors = vectors(arena, parts, offset(arguments.number(4)))?;
+                let descriptor = Descriptor::Borrowed(arguments.int(1));
+                Ok(WriteVectored { descriptor, vectors })
+            })
+        })
+    }
+}
+
+/// poll(id, fd, events, flags, timeout)
+pub(super) unsafe extern "C" fn poll(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: see `nop`.
+    unsafe {
+        answer::<5>(env, info, |ring, arguments| {
+            let descriptor = Descriptor::Borrowed(arguments.int(1));
+            let poll = Poll { descriptor, events: arguments.uint(2) };
+            ring.submit(arguments.uint(0), Keep::No, poll.into(), extra(arguments))
+        })
+    }
+}
+
+/// sleep(id, milliseconds, flags, timeout)
+pub(super) unsafe extern "C" fn sleep(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: see `nop`.
+    unsafe {
+        answer::<4>(env, info, |ring, arguments| {
+            submit(ring, arguments.uint(0), Keep::No, extra(arguments), |_, arena| {
+                let time = Duration::try_from_secs_f64(arguments.number(1) / 1000.0)
+                    .map_err(|_| refusal::BAD_ARGUMENT)?;
+                Sleep::new(arena, time).map_err(|error| refuse(&error))
+            })
+        })
+    }
+}
+
+/// open(id, path with NUL, open's flags, mode, flags, timeout)
+pub(super) unsafe extern "C" fn open(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: see `nop`.
+    unsafe {
+        answer::<6>(env, info, |ring, arguments| {
+            submit(ring, arguments.uint(0), Keep::No, extra(arguments), |_, arena| {
+                let (address, length) = arguments.bytes(1);
+                if length == 0 {
+                    return Err(refusal::BAD_ARGUMENT);
+                }
+                let bytes = std::slice::from_raw_parts(address, length);
+                let path = CStr::from_bytes_with_nul(bytes).map_err(|_| refusal::BAD_ARGUMENT)?;
+                Open::new(arena, path, arguments.int(2), arguments.uint(3))
+                    .map_err(|error| refuse(&error))
+            })
+        })
+    }
+}
+
+/// closeDescriptor(id, fd): cannot be cancelled.
+pub(super) unsafe extern "C" fn close_descriptor(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: see `nop`.
+    unsafe {
+        answer::<2>(env, info, |ring, arguments| {
+            let close = Close { number: arguments.int(1) };
+            ring.submit(arguments.uint(0), Keep::No, close.into(), Extra::default())
+        })
+    }
+}
+
+/// sync(id, fd, 1 for fdatasync, flags, timeout)
+pub(super) unsafe extern "C" fn sync(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: see `nop`.
+    unsafe {
+        answer::<5>(env, info, |ring, arguments| {
+            let descriptor = Descriptor::Borrowed(arguments.int(1));
+            let sync = Sync { descriptor, data_only: arguments.int(2) == 1 };
+            ring.submit(arguments.uint(0), Keep::No, sync.into(), extra(arguments))
+        })
+    }
+}

@@ -1,0 +1,204 @@
+//! What the addon exports: a ring, and a few things that Node lacks.
+
+use crate::calls;
+use crate::completions::Completions;
+use crate::ring::NodeRing;
+use crate::teardown;
+use crate::waker::Waker;
+use napi::bindgen_prelude::{Either, Env, Function, Int32Array, Object, Result};
+use napi::{sys, JsValue};
+use napi_derive::napi;
+use std::collections::HashMap;
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
+use std::ptr;
+use std::time::Duration;
+use uring_safe_cancel::{CancelPolicy, Options, RealKernel, Ring, Unsupported};
+
+/// A ring's options, validated by TypeScript. Times are in milliseconds.
+#[napi(object)]
+pub struct NativeOptions {
+    /// SQEs.
+    pub entries: u32,
+    /// CQEs.
+    pub completion_entries: u32,
+    /// Operations that may wait.
+    pub queue_limit: u32,
+    /// Bytes of core memory.
+    pub arena_bytes: f64,
+    /// How long `destroy` waits.
+    pub drain_timeout: f64,
+    /// Whether cancels are issued again.
+    pub reissue: bool,
+    /// The time to the second cancel.
+    pub first_delay: f64,
+    /// The longest time between two cancels.
+    pub max_delay: f64,
+    /// The time until an operation is reported as stuck.
+    pub stuck_after: f64,
+    /// Whether the runtime really has libuv.
+    pub use_uv: bool,
+}
+
+/// Why there is no ring.
+#[napi(object)]
+pub struct SetupFailure {
+    /// ENOSYS, EPERM, ENOMEM, EMFILE or EOTHER.
+    pub code: String,
+    /// A negative errno, or 0.
+    pub errno: i32,
+    /// What is wrong.
+    pub reason: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl SetupFailure {
+    fn new(unsupported: Unsupported, errno: i32) -> Self {
+        Self {
+            code: unsupported.code().to_owned(),
+            errno: -errno,
+            reason: unsupported.to_string(),
+            remedy: unsupported.remedy().to_owned(),
+        }
+    }
+}
+
+/// What this machine's io_uring can do.
+#[napi(object)]
+pub struct NativeProbe {
+    /// The kernel's release.
+    pub kernel: String,
+    /// Why there is no io_uring.
+    pub failure: Option<SetupFailure>,
+    /// Which operations the kernel knows.
+    pub operations: HashMap<String, bool>,
+    /// Which setup flags it knows.
+    pub flags: HashMap<String, bool>,
+}
+
+/// Asks the kernel, with a small ring that is closed again.
+#[napi]
+pub fn probe() -> NativeProbe {
+    let probe = uring_safe_cancel::probe();
+    let missing = probe.fallbacks;
+    let is_there = probe.unsupported.is_none();
+    let flags = [
+        ("SINGLE_ISSUER", missing.single_issuer),
+        ("COOP_TASKRUN", missing.coop_taskrun),
+        ("SUBMIT_ALL", missing.submit_all),
+    ];
+    NativeProbe {
+        kernel: probe.kernel,
+        failure: probe.unsupported.map(|unsupported| SetupFailure::new(unsupported, 0)),
+        operations: probe.operations.iter().map(|&(name, is)| (name.to_owned(), is)).collect(),
+        flags: flags.map(|(name, missing)| (name.to_owned(), is_there && !missing)).into(),
+    }
+}
+
+fn milliseconds(time: f64) -> Duration {
+    Duration::try_from_secs_f64(time / 1000.0).unwrap_or(Duration::MAX)
+}
+
+/// Makes a ring of this environment. `completions` is the array that it shares with JavaScript;
+/// `onCompletions(count)` is called when the event loop has been woken.
+#[napi(ts_return_type = "SetupFailure | object")]
+pub fn create_ring<'env>(
+    env: Env,
+    options: NativeOptions,
+    completions: Int32Array,
+    on_completions: Function<'env, f64, ()>,
+) -> Result<Either<SetupFailure, Object<'env>>> {
+    let core_options = Options {
+        entries: options.entries,
+        completions: options.completion_entries,
+        queue_limit: options.queue_limit,
+        arena_bytes: options.arena_bytes as usize,
+        cancel: CancelPolicy {
+            reissue: options.reissue,
+            first_delay: milliseconds(options.first_delay),
+            max_delay: milliseconds(options.max_delay),
+            stuck_after: milliseconds(options.stuck_after),
+        },
+    };
+    let kernel = match RealKernel::new(core_options.entries, core_options.completions) {
+        Ok(kernel) => kernel,
+        Err(error) => {
+            let errno = error.error.raw_os_error().unwrap_or(0);
+            return Ok(Either::A(SetupFailure::new(error.reason, errno)));
+        }
+    };
+    let descriptor = kernel.descriptor();
+    let size = kernel.completions();
+    let core = Ring::new(kernel, size, core_options);
+    let raw = env.raw();
+    // SAFETY: a reference keeps the array while the ring lives, and `forget` comes before its end. Its
+    // bytes do not move: it is far larger than what V8 keeps on its heap.
+    let array = unsafe { Completions::new(completions.as_ptr().cast_mut(), completions.len()) };
+    let drain = milliseconds(options.drain_timeout);
+    let ring = Box::into_raw(Box::new(NodeRing::new(raw, core, array, drain)));
+    // SAFETY: the callback runs, and the box lives until `teardown` frees it.
+    let started = unsafe { Waker::start(raw, ring, descriptor, options.use_uv) };
+    let waker = match started {
+        Ok(waker) => waker,
+        Err(message) => {
+            // SAFETY: nobody else has the box yet.
+            drop(unsafe { Box::from_raw(ring) });
+            return Err(napi::Error::from_reason(message));
+        }
+    };
+    // SAFETY: as above. The object's finaliser frees the box, once the ring is finished.
+    let object = unsafe {
+        (*ring).waker = Some(waker);
+        teardown::guard(raw, ring);
+        let values = [completions_value(raw, completions)?, on_completions.raw()];
+        for (reference, value) in (*ring).references.iter_mut().zip(values) {
+            sys::napi_create_reference(raw, value, 1, reference);
+        }
+        let object = calls::functions(raw, ring);
+        sys::napi_add_finalizer(
+            raw,
+            object,
+            ring.cast(),
+            Some(teardown::on_collected),
+            ptr::null_mut(),
+            ptr::null_mut(),
+        );
+        object
+    };
+    Ok(Either::B(Object::from_raw(raw, object)))
+}
+
+fn completions_value(env: sys::napi_env, array: Int32Array) -> Result<sys::napi_value> {
+    use napi::bindgen_prelude::ToNapiValue;
+    // SAFETY: `env` is that of the running callback.
+    unsafe { Int32Array::to_napi_value(env, array) }
+}
+
+/// A new eventfd, close-on-exec. Answers the descriptor, or a negative errno.
+#[napi]
+pub fn eventfd(initial: u32, flags: i32) -> i32 {
+    // SAFETY: the call takes two integers.
+    let descriptor = unsafe { libc::eventfd(initial, flags | libc::EFD_CLOEXEC) };
+    if descriptor < 0 {
+        -last_errno()
+    } else {
+        descriptor
+    }
+}
+
+/// A new pipe, close-on-exec: both descriptors, or a negative errno alone.
+#[napi]
+pub fn pipe(flags: i32) -> Vec<i32> {
+    let mut ends = [-1; 2];
+    // SAFETY: the array has room for both descriptors.
+    if unsafe { libc::pipe2(ends.as_mut_ptr(), flags | libc::O_CLOEXEC) } != 0 {
+        return vec![-last_errno()];
+    }
+    // SAFETY: the kernel just made them for us.
+    let [reader, writer] = ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) });
+    vec![reader.into_raw_fd(), writer.into_raw_fd()]
+}
+
+fn last_errno() -> i32 {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
+}

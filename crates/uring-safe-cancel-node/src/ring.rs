@@ -1,0 +1,285 @@
+//! One ring of one environment.
+
+use crate::completions::{status, Completions, Header, WORDS};
+use crate::regions::Regions;
+use crate::waker::Waker;
+use napi::sys;
+use std::ffi::c_void;
+use std::os::fd::IntoRawFd;
+use std::ptr;
+use std::time::Duration;
+use uring_safe_cancel::kernel::Kernel;
+use uring_safe_cancel::{
+    Completion, Extra, Key, Memory, Operation, RealKernel, Refusal, Ring, StuckReport, Verdict,
+};
+
+/// What the core knows an operation by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    /// JavaScript's number for it.
+    pub(crate) id: u32,
+    pub(crate) keep: Keep,
+}
+
+/// What becomes of an operation's memory when it has a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// Nothing in it is of interest.
+    No,
+    /// Its bytes are to be copied out.
+    Copy,
+    /// Its bytes are where they belong; they are kept until the next flush, in case the ArrayBuffer on
+    /// them was detached meanwhile.
+    Region,
+}
+
+/// Larger results are copied in pieces of this size, over several turns of the event loop, and are kept
+/// until JavaScript releases them. The others are copied before the next flush.
+const PIECE_BYTES: i32 = 1 << 20;
+
+/// What a submission answers beside 0 and negative errnos. The numbers are beyond all errnos.
+pub(crate) mod refusal {
+    pub(crate) const CLOSED: i32 = -10_001;
+    pub(crate) const QUEUE_FULL: i32 = -10_002;
+    pub(crate) const ARENA_FULL: i32 = -10_003;
+    pub(crate) const BAD_ARGUMENT: i32 = -10_004;
+}
+
+/// How many completions one turn of the event loop settles. Beyond that timers would starve: without
+/// a bound, a 1 ms timer did not fire once in 400 ms.
+pub(crate) const TURN_BUDGET: usize = 512;
+
+/// Bytes of a completed read.
+#[derive(Default)]
+pub(crate) enum Kept {
+    #[default]
+    Nothing,
+    One(Memory),
+    Many(Vec<Memory>),
+}
+
+pub(crate) struct NodeRing {
+    pub(crate) env: sys::napi_env,
+    /// `None` once the ring is finished.
+    pub(crate) core: Option<Ring<RealKernel, Client>>,
+    pub(crate) regions: Regions,
+    pub(crate) completions: Completions,
+    pub(crate) waker: Option<Waker>,
+    /// Strong references to what the completions array and the callback are in JavaScript.
+    pub(crate) references: [sys::napi_ref; 2],
+    pub(crate) cleanup: sys::napi_async_cleanup_hook_handle,
+    pub(crate) drain: Duration,
+    pub(crate) reports: Vec<(u32, StuckReport)>,
+    /// Completions that this turn of the loop may still settle.
+    pub(crate) budget: usize,
+    keys: Vec<Option<Key>>,
+    kept: KeptResults,
+}
+
+/// Memory of completed reads, by JavaScript's id.
+#[derive(Default)]
+struct KeptResults {
+    by_id: Vec<Kept>,
+    /// Those that the next flush, or the next turn of the event loop, lets go.
+    until_flush: Vec<u32>,
+}
+
+impl KeptResults {
+    fn keep(&mut self, id: u32, memory: Kept, until_flush: bool) {
+        if self.by_id.len() <= id as usize {
+            self.by_id.resize_with(id as usize + 1, Kept::default);
+        }
+        self.by_id[id as usize] = memory;
+        if until_flush {
+            self.until_flush.push(id);
+        }
+    }
+
+    fn release_flushed(&mut self) {
+        for id in self.until_flush.drain(..) {
+            self.by_id[id as usize] = Kept::Nothing;
+        }
+    }
+}
+
+impl NodeRing {
+    pub(crate) fn new(
+        env: sys::napi_env,
+        core: Ring<RealKernel, Client>,
+        completions: Completions,
+        drain: Duration,
+    ) -> Self {
+        Self {
+            env,
+            core: Some(core),
+            regions: Regions::default(),
+            completions,
+            waker: None,
+            references: [ptr::null_mut(); 2],
+            cleanup: ptr::null_mut(),
+            drain,
+            reports: Vec::new(),
+            budget: TURN_BUDGET,
+            keys: Vec::new(),
+            kept: KeptResults::default(),
+        }
+    }
+
+    /// The ring behind a raw callback's data pointer.
+    ///
+    /// # Safety
+    ///
+    /// `data` is the pointer that its functions were made with, and no other borrow is alive: all
+    /// borrows end before JavaScript runs again.
+    #[inline]
+    pub(crate) unsafe fn from_data<'a>(data: *mut c_void) -> &'a mut Self {
+        // SAFETY: the box is freed only after the functions that carry the pointer, see `teardown`.
+        unsafe { &mut *data.cast::<Self>() }
+    }
+
+    /// Submits an operation under JavaScript's `id`.
+    #[inline]
+    pub(crate) fn submit(
+        &mut self,
+        id: u32,
+        keep: Keep,
+        operation: Operation,
+        extra: Extra,
+    ) -> i32 {
+        let Some(core) = &mut self.core else { return refusal::CLOSED };
+        // Ids are the indices of JavaScript's table of operations, which is as large as the queue may be.
+        if id as usize > uring_safe_cancel::ring::MAX_SLOTS as usize {
+            return refusal::BAD_ARGUMENT;
+        }
+        match core.submit(operation, extra, Client { id, keep }) {
+            Ok(key) => {
+                if self.keys.len() <= id as usize {
+                    self.keys.resize(id as usize + 1, None);
+                }
+                self.keys[id as usize] = Some(key);
+                self.completions.set_header(Header::Full, i32::from(core.is_full()));
+                0
+            }
+            Err(refused) => match refused.refusal {
+                Refusal::Closed => refusal::CLOSED,
+                Refusal::QueueFull => refusal::QUEUE_FULL,
+                Refusal::Descriptor(error) => -error.raw_os_error().unwrap_or(libc::EIO),
+            },
+        }
+    }
+
+    pub(crate) fn cancel(&mut self, id: u32) -> bool {
+        let key = self.keys.get(id as usize).copied().flatten();
+        let (Some(core), Some(key)) = (&mut self.core, key) else { return false };
+        core.cancel(key)
+    }
+
+    /// Flushes within the turn's budget; how many completions the array holds now.
+    pub(crate) fn flush(&mut self) -> usize {
+        let limit = self.budget.min(self.completions.capacity());
+        let count = self.flush_at_most(limit);
+        self.budget -= count;
+        self.hold_process();
+        count
+    }
+
+    fn flush_at_most(&mut self, limit: usize) -> usize {
+        let Self { core: Some(core), completions, kept, .. } = self else { return 0 };
+        kept.release_flushed();
+        let mut count = 0;
+        let flushed = core.flush(limit, &mut |completion| {
+            completions.set(count, words(completion, kept));
+            count += 1;
+        });
+        for report in core.take_stuck_reports() {
+            if let Some(client) = core.client(report.key) {
+                self.reports.push((client.id, report));
+            }
+        }
+        completions.set_header(Header::Pending, core.pending() as i32);
+        completions.set_header(Header::Again, i32::from(flushed.again));
+        completions.set_header(Header::Reports, i32::from(!self.reports.is_empty()));
+        completions.set_header(Header::Drained, i32::from(core.is_drained()));
+        completions.set_header(Header::Full, i32::from(core.is_full()));
+        count
+    }
+
+    /// Keeps the process alive if operations are pending. It is let go before the loop sleeps, after
+    /// the microtasks that might submit more.
+    fn hold_process(&mut self) {
+        if let (Some(core), Some(waker)) = (&self.core, &mut self.waker) {
+            if core.pending() > 0 {
+                waker.hold();
+            }
+        }
+    }
+
+    /// A new turn of the event loop: a new budget, and the process is held only if need be.
+    pub(crate) fn turn(&mut self) {
+        self.budget = TURN_BUDGET;
+        self.kept.release_flushed();
+        if let (Some(core), Some(waker)) = (&self.core, &mut self.waker) {
+            if core.pending() == 0 {
+                waker.release();
+            } else {
+                waker.hold();
+            }
+        }
+    }
+
+    /// The memory of a completed read that waits to be copied out.
+    pub(crate) fn kept(&mut self, id: u32) -> Option<&mut Kept> {
+        self.kept.by_id.get_mut(id as usize)
+    }
+
+    /// Cancels everything and blocks, at most `drain`, until the kernel has let go of it. For the end
+    /// of an environment: no JavaScript runs, and nothing is told to it.
+    pub(crate) fn drain_silently(&mut self) {
+        self.completions.forget();
+        let Some(core) = &mut self.core else { return };
+        core.destroy(self.drain);
+        let deadline = core.kernel().now().saturating_add(self.drain.as_nanos() as u64);
+        while !core.is_drained() {
+            let flushed = core.flush_and_wait(&mut drop);
+            if flushed.again {
+                // No CQE will tell when the kernel has room again.
+                std::thread::sleep(Duration::from_millis(1));
+                if core.kernel().now() >= deadline {
+                    core.abandon();
+                }
+            }
+        }
+    }
+}
+
+/// A completion as JavaScript reads it.
+#[inline]
+fn words(completion: Completion<Client>, kept: &mut KeptResults) -> [i32; WORDS] {
+    let Completion { client, verdict, attempts, timed_out, operation, opened, .. } = completion;
+    let (mut state, mut result) = match verdict {
+        Verdict::Completed(result) => (status::COMPLETED, result),
+        Verdict::Failed(errno) => (status::FAILED, -errno),
+        Verdict::Cancelled => (status::CANCELLED, 0),
+        Verdict::Stuck => (status::STUCK, 0),
+    };
+    if timed_out {
+        state |= status::TIMED_OUT;
+    }
+    if let Some(descriptor) = opened {
+        // From here on it is JavaScript's.
+        result = descriptor.into_raw_fd();
+    }
+    if client.keep != Keep::No && result > 0 && state & status::VERDICT == status::COMPLETED {
+        let memory = match operation {
+            Some(Operation::Read(read)) => Kept::One(read.memory),
+            Some(Operation::ReadVectored(read)) => Kept::Many(read.vectors.parts),
+            _ => Kept::Nothing,
+        };
+        let must_copy = client.keep == Keep::Copy;
+        kept.keep(client.id, memory, !(must_copy && result > PIECE_BYTES));
+        if must_copy {
+            state |= status::KEPT;
+        }
+    }
+    [client.id as i32, result, state, attempts.min(i32::MAX as u32) as i32]
+}

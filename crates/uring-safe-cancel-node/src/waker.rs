@@ -1,0 +1,162 @@
+//! Who tells the event loop that completions are there.
+
+mod thread;
+mod uv;
+
+use crate::ring::NodeRing;
+use napi::sys;
+use std::os::fd::RawFd;
+
+/// A waker of one ring.
+pub(crate) struct Waker {
+    kind: Kind,
+    /// Whether pending operations keep the process alive.
+    referenced: bool,
+    /// Whether they do so now.
+    holding: bool,
+}
+
+enum Kind {
+    /// libuv polls the ring's descriptor: Node.
+    Uv(uv::UvWaker),
+    /// A thread polls it: Bun, Deno.
+    Thread(thread::ThreadWaker),
+}
+
+impl Waker {
+    /// Starts waking `ring`. `use_uv`: the process is really Node, and has libuv.
+    ///
+    /// # Safety
+    ///
+    /// `env` is that of a running callback, and `ring` stays until [`Waker::stop`] calls back.
+    pub(crate) unsafe fn start(
+        env: sys::napi_env,
+        ring: *mut NodeRing,
+        descriptor: RawFd,
+        use_uv: bool,
+    ) -> Result<Self, String> {
+        // SAFETY: the caller vouches for both.
+        let kind = unsafe {
+            if use_uv {
+                Kind::Uv(uv::UvWaker::start(env, ring, descriptor)?)
+            } else {
+                Kind::Thread(thread::ThreadWaker::start(env, ring, descriptor)?)
+            }
+        };
+        Ok(Self { kind, referenced: true, holding: false })
+    }
+
+    /// Keeps the process alive from now on, if the ring may.
+    #[inline]
+    pub(crate) fn hold(&mut self) {
+        if self.referenced && !self.holding {
+            self.holding = true;
+            self.apply();
+        }
+    }
+
+    /// Lets the process go.
+    #[inline]
+    pub(crate) fn release(&mut self) {
+        if self.holding {
+            self.holding = false;
+            self.apply();
+        }
+    }
+
+    pub(crate) fn set_referenced(&mut self, referenced: bool, is_pending: bool) {
+        self.referenced = referenced;
+        if referenced && is_pending {
+            self.hold();
+        } else {
+            self.release();
+        }
+    }
+
+    fn apply(&mut self) {
+        match &mut self.kind {
+            Kind::Uv(waker) => waker.set_ref(self.holding),
+            Kind::Thread(waker) => waker.set_ref(self.holding),
+        }
+    }
+
+    /// Stops polling. When this returns, the descriptor may be closed. `stopped` is called with `ring`
+    /// when nothing of the waker is left, perhaps at once.
+    ///
+    /// # Safety
+    ///
+    /// This is the environment's thread, and `ring` is as given to [`Waker::start`].
+    pub(crate) unsafe fn stop(self, ring: *mut NodeRing, stopped: unsafe fn(*mut NodeRing)) {
+        // SAFETY: the caller vouches for both.
+        unsafe {
+            match self.kind {
+                Kind::Uv(waker) => waker.stop(ring, stopped),
+                Kind::Thread(waker) => {
+                    waker.stop();
+                    stopped(ring);
+                }
+            }
+        }
+    }
+}
+
+/// Reaps, and gives JavaScript what came. Called by a waker, from the event loop.
+///
+/// # Safety
+///
+/// `ring` is live, no borrow of it is, and this is its environment's thread, outside of JavaScript.
+unsafe fn deliver(ring: *mut NodeRing) {
+    // SAFETY: the caller vouches for the ring. The borrow ends before JavaScript runs.
+    let (env, references, count, has_news) = {
+        // SAFETY: as above.
+        let ring = unsafe { &mut *ring };
+        if ring.core.is_none() {
+            return;
+        }
+        let count = ring.flush();
+        let is_drained = ring.core.as_ref().is_some_and(uring_safe_cancel::Ring::is_drained);
+        (ring.env, ring.references, count, !ring.reports.is_empty() || is_drained)
+    };
+    if count == 0 && !has_news {
+        return;
+    }
+    // SAFETY: the environment is live while its ring is, and this is its thread.
+    unsafe { call(env, references[1], count) };
+}
+
+/// Calls JavaScript's `onCompletions(count)`, and runs the microtasks behind it.
+///
+/// # Safety
+///
+/// `env` is live, this is its thread, and `callback` is a reference to a function.
+unsafe fn call(env: sys::napi_env, callback: sys::napi_ref, count: usize) {
+    use std::ptr;
+    let (mut scope, mut function, mut receiver) =
+        (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+    let mut argument = ptr::null_mut();
+    let mut result = ptr::null_mut();
+    // SAFETY: the caller vouches for `env` and `callback`; the values live in the scope.
+    unsafe {
+        if sys::napi_open_handle_scope(env, &mut scope) != sys::Status::napi_ok {
+            return;
+        }
+        sys::napi_get_reference_value(env, callback, &mut function);
+        sys::napi_get_global(env, &mut receiver);
+        sys::napi_create_double(env, count as f64, &mut argument);
+        let status = sys::napi_make_callback(
+            env,
+            ptr::null_mut(),
+            receiver,
+            function,
+            1,
+            &argument,
+            &mut result,
+        );
+        if status == sys::Status::napi_pending_exception {
+            let mut error = ptr::null_mut();
+            sys::napi_get_and_clear_last_exception(env, &mut error);
+            sys::napi_fatal_exception(env, error);
+        }
+        sys::napi_close_handle_scope(env, scope);
+    }
+}

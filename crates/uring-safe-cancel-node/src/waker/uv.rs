@@ -1,0 +1,206 @@
+//! Waking by libuv: a poll handle on the ring's descriptor, and a prepare handle that tells the turns
+//! of the loop.
+//!
+//! libuv's functions come by dlsym: Bun and Deno have none, and an addon that links them would not
+//! load there.
+
+use super::deliver;
+use crate::ring::NodeRing;
+use napi::sys;
+use std::ffi::{c_char, c_int, c_void, CStr};
+use std::os::fd::RawFd;
+use std::ptr;
+use std::sync::OnceLock;
+
+type Handle = *mut c_void;
+type CloseCallback = unsafe extern "C" fn(Handle);
+type PollCallback = unsafe extern "C" fn(Handle, c_int, c_int);
+type PrepareCallback = unsafe extern "C" fn(Handle);
+
+const UV_POLL: c_int = 8;
+const UV_PREPARE: c_int = 9;
+const UV_READABLE: c_int = 1;
+
+/// libuv's functions, as its stable ABI (since 1.19) has them.
+#[derive(Clone, Copy)]
+struct Functions {
+    handle_size: unsafe extern "C" fn(c_int) -> usize,
+    handle_set_data: unsafe extern "C" fn(Handle, *mut c_void),
+    handle_get_data: unsafe extern "C" fn(Handle) -> *mut c_void,
+    poll_init: unsafe extern "C" fn(*mut c_void, Handle, c_int) -> c_int,
+    poll_start: unsafe extern "C" fn(Handle, c_int, PollCallback) -> c_int,
+    poll_stop: unsafe extern "C" fn(Handle) -> c_int,
+    prepare_init: unsafe extern "C" fn(*mut c_void, Handle) -> c_int,
+    prepare_start: unsafe extern "C" fn(Handle, PrepareCallback) -> c_int,
+    reference: unsafe extern "C" fn(Handle),
+    unreference: unsafe extern "C" fn(Handle),
+    close: unsafe extern "C" fn(Handle, Option<CloseCallback>),
+}
+
+fn functions() -> Option<&'static Functions> {
+    static FUNCTIONS: OnceLock<Option<Functions>> = OnceLock::new();
+    FUNCTIONS.get_or_init(find).as_ref()
+}
+
+fn find() -> Option<Functions> {
+    /// # Safety
+    ///
+    /// `T` is the type of the function `name`.
+    unsafe fn symbol<T: Copy>(name: &CStr) -> Option<T> {
+        const { assert!(size_of::<T>() == size_of::<*mut c_void>()) };
+        // SAFETY: the name is a C string.
+        let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr().cast::<c_char>()) };
+        // SAFETY: a function's address that is not null is a function pointer of its type.
+        (!address.is_null()).then(|| unsafe { std::mem::transmute_copy(&address) })
+    }
+    // SAFETY: the fields have the types that uv.h declares.
+    unsafe {
+        Some(Functions {
+            handle_size: symbol(c"uv_handle_size")?,
+            handle_set_data: symbol(c"uv_handle_set_data")?,
+            handle_get_data: symbol(c"uv_handle_get_data")?,
+            poll_init: symbol(c"uv_poll_init")?,
+            poll_start: symbol(c"uv_poll_start")?,
+            poll_stop: symbol(c"uv_poll_stop")?,
+            prepare_init: symbol(c"uv_prepare_init")?,
+            prepare_start: symbol(c"uv_prepare_start")?,
+            reference: symbol(c"uv_ref")?,
+            unreference: symbol(c"uv_unref")?,
+            close: symbol(c"uv_close")?,
+        })
+    }
+}
+
+/// What the handles' data points to.
+struct Shared {
+    ring: *mut NodeRing,
+    /// Set by `stop`: what to call when both handles are closed.
+    stopped: Option<unsafe fn(*mut NodeRing)>,
+    open_handles: u32,
+}
+
+pub(crate) struct UvWaker {
+    poll: Handle,
+    prepare: Handle,
+    functions: Functions,
+}
+
+impl UvWaker {
+    /// # Safety
+    ///
+    /// As for [`super::Waker::start`].
+    pub(super) unsafe fn start(
+        env: sys::napi_env,
+        ring: *mut NodeRing,
+        descriptor: RawFd,
+    ) -> Result<Self, String> {
+        let functions = *functions().ok_or("this process has no libuv")?;
+        let mut event_loop = ptr::null_mut();
+        // SAFETY: the caller vouches for `env`.
+        let status = unsafe { sys::napi_get_uv_event_loop(env, &mut event_loop) };
+        if status != sys::Status::napi_ok {
+            return Err(String::from("this environment has no event loop"));
+        }
+        let event_loop = event_loop.cast::<c_void>();
+        // SAFETY: the handles are zeroed memory of the sizes that libuv names, initialised before any
+        // other use, and this is the loop's thread.
+        unsafe {
+            let poll = allocate((functions.handle_size)(UV_POLL));
+            let status = (functions.poll_init)(event_loop, poll, descriptor);
+            if status != 0 {
+                libc::free(poll);
+                return Err(format!("uv_poll_init failed: {status}"));
+            }
+            let prepare = allocate((functions.handle_size)(UV_PREPARE));
+            (functions.prepare_init)(event_loop, prepare);
+            let shared = Shared { ring, stopped: None, open_handles: 2 };
+            let shared = Box::into_raw(Box::new(shared)).cast::<c_void>();
+            for handle in [poll, prepare] {
+                (functions.handle_set_data)(handle, shared);
+                (functions.unreference)(handle);
+            }
+            (functions.poll_start)(poll, UV_READABLE, on_readable);
+            (functions.prepare_start)(prepare, on_prepare);
+            Ok(Self { poll, prepare, functions })
+        }
+    }
+
+    pub(super) fn set_ref(&mut self, referenced: bool) {
+        let Functions { reference, unreference, .. } = self.functions;
+        // SAFETY: the handle is open until `stop`, which takes self.
+        unsafe {
+            if referenced {
+                reference(self.poll)
+            } else {
+                unreference(self.poll)
+            }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`super::Waker::stop`].
+    pub(super) unsafe fn stop(self, ring: *mut NodeRing, stopped: unsafe fn(*mut NodeRing)) {
+        let Functions { handle_get_data, poll_stop, close, .. } = self.functions;
+        // SAFETY: the handles are open, their data is the box that `start` made, and this is the loop's
+        // thread. After uv_poll_stop the loop does not look at the descriptor any more.
+        unsafe {
+            let shared = handle_get_data(self.poll).cast::<Shared>();
+            debug_assert!((*shared).ring == ring);
+            (*shared).stopped = Some(stopped);
+            poll_stop(self.poll);
+            close(self.poll, Some(on_closed));
+            close(self.prepare, Some(on_closed));
+        }
+    }
+}
+
+/// Zeroed memory for a handle.
+fn allocate(size: usize) -> Handle {
+    // SAFETY: the call takes two integers.
+    let memory = unsafe { libc::calloc(1, size) };
+    if memory.is_null() {
+        std::alloc::handle_alloc_error(std::alloc::Layout::new::<Shared>());
+    }
+    memory
+}
+
+/// # Safety
+///
+/// `handle` is one of ours, and open.
+unsafe fn shared<'a>(handle: Handle) -> &'a mut Shared {
+    // Set before the first handle was made.
+    let Some(functions) = functions() else { std::process::abort() };
+    // SAFETY: the data of our handles is the box that `start` made, freed after the last one closed.
+    unsafe { &mut *(functions.handle_get_data)(handle).cast::<Shared>() }
+}
+
+unsafe extern "C" fn on_readable(handle: Handle, _status: c_int, _events: c_int) {
+    // SAFETY: libuv calls this with our handle, which is open, on the loop's thread, outside of
+    // JavaScript.
+    unsafe {
+        let ring = shared(handle).ring;
+        deliver(ring);
+    }
+}
+
+unsafe extern "C" fn on_prepare(handle: Handle) {
+    // SAFETY: as above. The ring is live while its waker is, and nobody else borrows it.
+    unsafe { (*shared(handle).ring).turn() };
+}
+
+unsafe extern "C" fn on_closed(handle: Handle) {
+    // SAFETY: libuv is done with the handle, whose memory came from calloc. The box is freed with the
+    // second of the two.
+    unsafe {
+        let shared = shared(handle);
+        libc::free(handle);
+        shared.open_handles -= 1;
+        if shared.open_handles == 0 {
+            let Shared { ring, stopped, .. } = *Box::from_raw(shared);
+            if let Some(stopped) = stopped {
+                stopped(ring);
+            }
+        }
+    }
+}

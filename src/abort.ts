@@ -1,0 +1,43 @@
+/** AbortSignals: one listener for each signal, however many operations hang on it, and none left behind. */
+import type { Operation } from './operation.js'
+
+class Watch {
+  readonly operations = new Set<Operation>()
+  readonly #signal: AbortSignal
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal
+    signal.addEventListener('abort', this, { once: true })
+  }
+
+  handleEvent(): void {
+    const { reason } = this.#signal
+    watches.delete(this.#signal)
+    for (const operation of this.operations) operation.engine.cancel(operation, reason)
+    this.operations.clear()
+  }
+
+  stop(): void {
+    watches.delete(this.#signal)
+    this.#signal.removeEventListener('abort', this)
+  }
+}
+
+const watches = new WeakMap<AbortSignal, Watch>()
+
+/** Cancels the operation when the signal aborts. */
+export function watchSignal(signal: AbortSignal, operation: Operation): void {
+  let watch = watches.get(signal)
+  if (watch === undefined) {
+    watch = new Watch(signal)
+    watches.set(signal, watch)
+  }
+  watch.operations.add(operation)
+}
+
+/** The operation has settled. */
+export function unwatchSignal(signal: AbortSignal, operation: Operation): void {
+  const watch = watches.get(signal)
+  if (watch === undefined || !watch.operations.delete(operation)) return
+  if (watch.operations.size === 0) watch.stop()
+}

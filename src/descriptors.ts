@@ -1,0 +1,66 @@
+/** Descriptors that Node has no call for. Both are close-on-exec. */
+import { loadBinding, type NativeBinding } from './binding.js'
+import { RingError, systemError } from './errors.js'
+import { checkInteger } from './requests.js'
+
+const EFD_SEMAPHORE = 1
+const O_NONBLOCK = 0o4000
+
+function binding(): NativeBinding {
+  const loaded = loadBinding()
+  if ('error' in loaded) {
+    throw new RingError('ERR_IO_URING_UNAVAILABLE', loaded.error.message, { cause: loaded.error })
+  }
+  return loaded.binding
+}
+
+/** Options of {@link eventfd}. */
+export interface EventfdOptions {
+  /** A read takes one instead of all (default `false`). */
+  semaphore?: boolean
+  /** Reads and writes by other means answer EAGAIN instead of blocking (default `false`). A ring's wait all the same. */
+  nonblocking?: boolean
+}
+
+/**
+ * Makes an eventfd that starts at `initial`, and returns its descriptor, which is yours to close.
+ *
+ * ```ts
+ * const fd = eventfd()
+ * await ring.write(fd, new BigUint64Array([1n]))
+ * ```
+ */
+export function eventfd(initial = 0, options: EventfdOptions = {}): number {
+  checkInteger('initial', initial, 0, 0xffff_ffff)
+  const { semaphore = false, nonblocking = false } = options
+  const fd = binding().eventfd(initial, (semaphore ? EFD_SEMAPHORE : 0) | (nonblocking ? O_NONBLOCK : 0))
+  if (fd < 0) throw systemError(fd, 'eventfd')
+  return fd
+}
+
+/** Options of {@link pipe}. */
+export interface PipeOptions {
+  /** Reads and writes by other means answer EAGAIN instead of blocking (default `false`). A ring's wait all the same. */
+  nonblocking?: boolean
+}
+
+/** Makes a pipe, and returns its two descriptors, which are yours to close. */
+export function pipe(options: PipeOptions = {}): { readFd: number; writeFd: number } {
+  const [readFd = -1, writeFd] = binding().pipe(options.nonblocking === true ? O_NONBLOCK : 0)
+  if (writeFd === undefined) throw systemError(readFd, 'pipe2')
+  return { readFd, writeFd }
+}
+
+/** The events of `ring.poll`, as in poll(2). */
+export const PollEvents = {
+  /** There is something to read. */
+  POLLIN: 0x001,
+  /** There is something urgent. */
+  POLLPRI: 0x002,
+  /** There is room to write. */
+  POLLOUT: 0x004,
+  /** There is an error; never asked for. */
+  POLLERR: 0x008,
+  /** The other end is closed; never asked for. */
+  POLLHUP: 0x010,
+} as const

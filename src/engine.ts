@@ -1,0 +1,262 @@
+/**
+ * The traffic of one ring: ids out, completions back. It batches submissions into one flush for each run of
+ * microtasks, and settles promises from the array that the native side fills.
+ */
+import { unwatchSignal, watchSignal } from './abort.js'
+import { hasLibuv, loadBinding } from './binding.js'
+import { CopyQueue } from './copies.js'
+import { abortError, CANCELLED, closedError, refusalError, RingError } from './errors.js'
+import { CoreMemory } from './memory.js'
+import {
+  ASYNCHRONOUS,
+  COMPLETION_WORDS,
+  COMPLETIONS,
+  Header,
+  HEADER_WORDS,
+  type NativeReport,
+  type NativeRing,
+  Status,
+} from './native.js'
+import { type Kind, Operation } from './operation.js'
+import type { ResolvedOptions } from './options.js'
+import type { OperationOptions } from './requests.js'
+import { settleCancelled, settleCompleted, settleFailed, settleStuck } from './settle.js'
+
+const RESOLVED = Promise.resolve()
+/** How soon to try again where the kernel took no submissions. */
+const AGAIN_MILLISECONDS = 1
+
+/** What an engine tells its ring. */
+export interface EngineEvents {
+  stuck(operation: Operation, report: NativeReport): void
+  drained(): void
+}
+
+export class Engine {
+  readonly native: NativeRing
+  readonly memory: CoreMemory
+  readonly copies: CopyQueue
+  readonly #words = new Int32Array(HEADER_WORDS + COMPLETIONS * COMPLETION_WORDS)
+  readonly #events: EngineEvents
+  readonly #operations: (Operation | undefined)[] = []
+  readonly #freeIds: number[] = []
+  readonly #hasTurns = hasLibuv()
+  #isFlushScheduled = false
+  #isTurnScheduled = false
+  #isClosed = false
+  #isFinished = false
+
+  constructor(options: ResolvedOptions, events: EngineEvents) {
+    this.#events = events
+    this.native = createNative(options, this.#words, (count) => this.#receive(count))
+    this.memory = new CoreMemory(this.native, this.#words)
+    this.copies = new CopyQueue(this.native, () => this.#checkDrained())
+  }
+
+  /** Whether the next operation would wait in the queue. */
+  get isFull(): boolean {
+    return this.#words[Header.FULL] === 1
+  }
+
+  /** Whether the native ring is gone. */
+  get isFinished(): boolean {
+    return this.#isFinished
+  }
+
+  /** An operation with an id of its own, not yet submitted. */
+  begin(
+    kind: Kind,
+    syscall: string,
+    fd: number,
+    holder: unknown,
+    options: OperationOptions | undefined,
+  ): Operation {
+    const id = this.#freeIds.pop() ?? this.#operations.length
+    const operation = new Operation(this, id, kind, syscall, fd, holder, options)
+    this.#operations[id] = operation
+    return operation
+  }
+
+  /** Submits an operation by `call`, whose argument checks may yet refuse it. */
+  submit(operation: Operation, call: () => number): Promise<unknown> {
+    try {
+      return this.begun(operation, call())
+    } catch (error) {
+      this.#forget(operation)
+      operation.reject(error)
+      operation.end('failed', 0)
+      return operation.promise
+    }
+  }
+
+  /** What the native side answered to the submission: the operation's promise. */
+  begun(operation: Operation, answer: number): Promise<unknown> {
+    if (answer < 0) {
+      this.#forget(operation)
+      operation.reject(refusalError(answer, operation.syscall))
+      operation.end('failed', 0)
+      return operation.promise
+    }
+    const signal = operation.options?.signal
+    if (signal !== undefined) watchSignal(signal, operation)
+    this.schedule()
+    return operation.promise
+  }
+
+  /** Flushes at the end of this run of microtasks. */
+  schedule(): void {
+    if (this.#isFlushScheduled) return
+    this.#isFlushScheduled = true
+    void RESOLVED.then(this.#flush)
+  }
+
+  /** Asks for an operation's cancellation; `cause` is that of its AbortError. */
+  cancel(operation: Operation, cause: unknown): void {
+    if (operation.outcome !== 'unsettled' || this.#isFinished) return
+    operation.cause ??= cause
+    this.native.cancel(operation.id)
+    this.schedule()
+  }
+
+  /** Every operation that has not settled. */
+  *unsettled(): Generator<Operation> {
+    for (const operation of this.#operations) if (operation !== undefined) yield operation
+  }
+
+  /** Takes no more operations, and finishes those there are. */
+  close(): void {
+    this.#isClosed = true
+    this.native.close()
+    this.schedule()
+  }
+
+  /** Takes no more operations, and cancels those there are. */
+  destroy(): void {
+    this.#isClosed = true
+    this.native.destroy()
+    this.schedule()
+  }
+
+  readonly #flush = (): void => {
+    this.#isFlushScheduled = false
+    if (this.#isFinished) return
+    this.#receive(this.native.flush())
+    if (!this.#hasTurns && !this.#isTurnScheduled) {
+      this.#isTurnScheduled = true
+      setImmediate(() => {
+        this.#isTurnScheduled = false
+        if (!this.#isFinished) this.native.turn()
+      }).unref()
+    }
+  }
+
+  /** Settles the completions in the array. Called by the flush, and by the event loop. */
+  #receive(count: number): void {
+    const words = this.#words
+    const isAgain = words[Header.AGAIN] === 1
+    const hasReports = words[Header.REPORTS] === 1
+    for (let index = 0, at = HEADER_WORDS; index < count; index += 1, at += COMPLETION_WORDS) {
+      this.#settle(words[at] ?? 0, words[at + 1] ?? 0, words[at + 2] ?? 0, words[at + 3] ?? 0)
+    }
+    if (isAgain) setTimeout(() => this.schedule(), AGAIN_MILLISECONDS)
+    if (hasReports) this.#report()
+    if (this.#isClosed) this.#checkDrained()
+  }
+
+  #settle(id: number, result: number, status: number, attempts: number): void {
+    const operation = this.#operations[id]
+    if (operation === undefined) return
+    const signal = operation.options?.signal
+    if (signal !== undefined) unwatchSignal(signal, operation)
+    switch (status & Status.VERDICT) {
+      case Status.COMPLETED:
+        if (settleCompleted(operation, result, status, attempts)) this.#forget(operation)
+        return
+      case Status.FAILED:
+        settleFailed(operation, result, attempts)
+        break
+      case Status.CANCELLED:
+        settleCancelled(operation, status, attempts)
+        break
+      default:
+        settleStuck(operation, attempts)
+    }
+    this.#forget(operation)
+  }
+
+  /** A result whose bytes were copied in pieces is whole now. */
+  settled(operation: Operation): void {
+    this.#forget(operation)
+  }
+
+  #forget(operation: Operation): void {
+    this.#operations[operation.id] = undefined
+    this.#freeIds.push(operation.id)
+  }
+
+  #report(): void {
+    for (const report of this.native.takeReports()) {
+      const operation = this.#operations[report[0]]
+      if (operation !== undefined) this.#events.stuck(operation, report)
+    }
+  }
+
+  #checkDrained(): void {
+    const isDrained = this.#words[Header.DRAINED] === 1 && this.copies.isEmpty
+    if (!this.#isClosed || !isDrained || this.#isFinished) return
+    this.#isFinished = true
+    this.#events.drained()
+    this.memory.close()
+    this.native.finish()
+  }
+}
+
+function isNativeRing(value: object): value is NativeRing {
+  return 'flush' in value
+}
+
+function createNative(
+  options: ResolvedOptions,
+  words: Int32Array,
+  receive: (count: number) => void,
+): NativeRing {
+  const loaded = loadBinding()
+  if ('error' in loaded) {
+    throw new RingError('ERR_IO_URING_UNAVAILABLE', loaded.error.message, { cause: loaded.error })
+  }
+  const { cancel, ...sizes } = options
+  const made = loaded.binding.createRing({ ...sizes, ...cancel, useUv: hasLibuv() }, words, receive)
+  if (isNativeRing(made)) return made
+  throw unavailable(made)
+}
+
+/** The error of a machine that gives no ring: `errno`, `reason` and `remedy` tell the rest. */
+function unavailable(failure: object): RingError {
+  const { code, errno, reason, remedy } = { code: '', errno: 0, reason: '', remedy: '', ...failure }
+  const error = new RingError('ERR_IO_URING_UNAVAILABLE', `io_uring is not available: ${reason}`)
+  return Object.assign(error, { errno, reason: code, remedy })
+}
+
+/** A call on a ring whose operation never begins: a rejection, as Node's promise APIs answer bad arguments. */
+export function rejectEarly(
+  engine: Engine,
+  options: OperationOptions | undefined,
+): Promise<unknown> | undefined {
+  const signal = options?.signal
+  if (signal?.aborted === true) {
+    if (options?.onCancel === 'resolve') return Promise.resolve(CANCELLED)
+    return Promise.reject(abortError(signal.reason))
+  }
+  return engine.isFinished ? Promise.reject(closedError()) : undefined
+}
+
+/** The flags of a submission. */
+export function flagsOf(options: OperationOptions | undefined): number {
+  return options?.async === true ? ASYNCHRONOUS : 0
+}
+
+/** The timeout of a submission; 0 is none, and a timeout of 0 the shortest. */
+export function timeoutOf(options: OperationOptions | undefined): number {
+  const timeout = options?.timeout
+  return timeout === undefined ? 0 : Math.max(timeout, 0.001)
+}

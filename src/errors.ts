@@ -1,0 +1,156 @@
+/** Errors as Node words them: `code`, `errno`, `syscall`, and a message that names what was wrong. */
+import { getSystemErrorMap, inspect } from 'node:util'
+
+import { Refusal } from './native.js'
+
+/** The value that a cancelled operation resolves to if it was submitted with `onCancel: 'resolve'`. */
+export const CANCELLED: unique symbol = Symbol('uring-safe-cancel.cancelled')
+
+/**
+ * The error of an operation that was cancelled: the same shape as Node's own.
+ *
+ * `cause` is the signal's reason, or what was given to `ring.destroy(error)`.
+ */
+export class AbortError extends Error {
+  override readonly name = 'AbortError'
+  readonly code = 'ABORT_ERR'
+}
+
+/** The error of an operation that its `timeout` cancelled. */
+export class TimeoutError extends Error {
+  override readonly name = 'TimeoutError'
+  readonly code = 'TIMEOUT_ERR'
+}
+
+/** An error of this library: its `code` tells which. */
+export class RingError extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** A destination that was detached or shrunk while its read was in flight. The bytes are in `data`. */
+export class InvalidStateError extends RingError {
+  /** How many bytes were read. */
+  readonly bytesRead: number
+  /** The bytes. */
+  readonly data: Buffer
+
+  constructor(bytesRead: number, data: Buffer) {
+    super(
+      'ERR_INVALID_STATE',
+      `The destination was detached or shrunk while the read was in flight: the ${bytesRead} bytes that came are in error.data`,
+    )
+    this.bytesRead = bytesRead
+    this.data = data
+  }
+}
+
+/**
+ * Makes an error without capturing a stack, which costs ten times the cancel itself: it would only show the event
+ * loop.
+ */
+function withoutStack<T extends Error>(make: () => T): T {
+  const { stackTraceLimit } = Error
+  try {
+    Error.stackTraceLimit = 0
+  } catch {
+    // Frozen intrinsics: the stack is captured then.
+    return make()
+  }
+  try {
+    return make()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
+
+const MESSAGE = 'The operation was aborted'
+
+export function abortError(cause: unknown): AbortError {
+  return withoutStack(() => new AbortError(MESSAGE, cause === undefined ? undefined : { cause }))
+}
+
+export function timeoutError(milliseconds: number): TimeoutError {
+  return withoutStack(() => new TimeoutError(`The operation timed out after ${milliseconds} ms`))
+}
+
+let systemErrors: Map<number, [string, string]> | undefined
+
+/** The error of a system call: `errno` is negative, as in Node. */
+export function systemError(errno: number, syscall: string, path?: string): NodeJS.ErrnoException {
+  systemErrors ??= getSystemErrorMap()
+  const [code, words] = systemErrors.get(errno) ?? [`Unknown system error ${errno}`, 'unknown error']
+  const where = path === undefined ? '' : ` '${path}'`
+  const error: NodeJS.ErrnoException = new Error(`${code}: ${words}, ${syscall}${where}`)
+  return Object.assign(error, { errno, code, syscall }, path === undefined ? undefined : { path })
+}
+
+/** The error of a submission that the native side refused. */
+export function refusalError(answer: number, syscall: string): Error {
+  switch (answer) {
+    case Refusal.CLOSED:
+      return closedError()
+    case Refusal.QUEUE_FULL:
+      return new RingError(
+        'ERR_RING_QUEUE_FULL',
+        "As many operations wait as the ring's queueLimit allows: await some, or make the ring with a larger queueLimit",
+      )
+    case Refusal.ARENA_FULL:
+      return new RingError(
+        'ERR_RING_ARENA_FULL',
+        "The memory does not fit into the ring's arenaBytes: await some operations, let go of buffers that ring.alloc() or a read made, or make the ring with a larger arenaBytes",
+      )
+    case Refusal.BAD_ARGUMENT:
+      return new RingError('ERR_INVALID_STATE', 'A buffer was detached or shrunk during the call')
+    default:
+      return systemError(answer, syscall)
+  }
+}
+
+export function closedError(): RingError {
+  return new RingError('ERR_RING_CLOSED', 'The ring is closed or destroyed: it takes no more operations')
+}
+
+export function stuckError(syscall: string): RingError {
+  return new RingError(
+    'ERR_OPERATION_STUCK',
+    `The kernel did not let go of the ${syscall} within drainTimeout: its memory and its descriptor stay leaked`,
+  )
+}
+
+type Coded<T extends Error> = T & { code: string }
+
+/** A TypeError as Node's own validation throws it. */
+export function invalidType(name: string, expected: string, actual: unknown): Coded<TypeError> {
+  const kind = name.includes('.') ? 'property' : 'argument'
+  const message = `The "${name}" ${kind} must be ${expected}. Received ${describe(actual)}`
+  return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' })
+}
+
+/** A RangeError as Node's own validation throws it. */
+export function outOfRange(name: string, expected: string, actual: unknown): Coded<RangeError> {
+  const message = `The value of "${name}" is out of range. It must be ${expected}. Received ${describe(actual)}`
+  return Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' })
+}
+
+/** A TypeError for a value of the right type that is wrong in itself. */
+export function invalidValue(name: string, reason: string, actual: unknown): Coded<TypeError> {
+  const message = `The argument '${name}' ${reason}. Received ${describe(actual)}`
+  return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_VALUE' })
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (typeof value === 'function') return `function ${value.name}`
+  if (typeof value === 'object') {
+    const name: unknown = value.constructor?.name
+    return typeof name === 'string' && name !== '' ? `an instance of ${name}` : inspect(value, { depth: -1 })
+  }
+  const text = inspect(value)
+  const short = text.length > 28 ? `${text.slice(0, 25)}...` : text
+  return `type ${typeof value} (${short})`
+}

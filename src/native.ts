@@ -1,0 +1,94 @@
+/** The raw functions of one ring, and the array that it shares with them (crates/…-node/src/calls.rs). */
+
+/** What a submission answers beside 0 and negative errnos. */
+export const Refusal = {
+  CLOSED: -10_001,
+  QUEUE_FULL: -10_002,
+  ARENA_FULL: -10_003,
+  BAD_ARGUMENT: -10_004,
+} as const
+
+/** Words of the array's header. */
+export const Header = { PENDING: 0, AGAIN: 1, REPORTS: 2, DRAINED: 3, REGION: 4, FULL: 5 } as const
+export const HEADER_WORDS = 8
+/** Words of one completion: id, result, status, attempts. */
+export const COMPLETION_WORDS = 4
+/**
+ * Completions that the array holds: as many as one turn of the event loop may settle before timers would starve.
+ */
+export const COMPLETIONS = 512
+
+/** The status word's verdict, and its flags. */
+export const Status = {
+  VERDICT: 3,
+  COMPLETED: 0,
+  FAILED: 1,
+  CANCELLED: 2,
+  STUCK: 3,
+  TIMED_OUT: 4,
+  KEPT: 8,
+} as const
+
+/** Bit of a submission's flags: `IOSQE_ASYNC`. */
+export const ASYNCHRONOUS = 1
+/** The most that one call copies on the event loop: 1 MiB takes some 70 µs. */
+export const PIECE_BYTES = 1 << 20
+/** A position that means the file's own. */
+export const CURRENT_POSITION = -1
+
+/** [id, operation, fd or -1, attempts, last answer or 1, milliseconds] */
+export type NativeReport = [number, string, number, number, number, number]
+
+export interface NativeRing {
+  nop(id: number, flags: number, timeout: number): number
+  read(id: number, fd: number, length: number, position: number, flags: number, timeout: number): number
+  readRegion(
+    id: number,
+    fd: number,
+    region: number,
+    start: number,
+    length: number,
+    position: number,
+    flags: number,
+    timeout: number,
+  ): number
+  write(
+    id: number,
+    fd: number,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    position: number,
+    flags: number,
+    timeout: number,
+  ): number
+  writeRegion: NativeRing['readRegion']
+  readv(id: number, fd: number, parts: Float64Array, position: number, flags: number, timeout: number): number
+  writev(
+    id: number,
+    fd: number,
+    parts: Float64Array,
+    buffers: Uint8Array[],
+    position: number,
+    flags: number,
+    timeout: number,
+  ): number
+  poll(id: number, fd: number, events: number, flags: number, timeout: number): number
+  sleep(id: number, milliseconds: number, flags: number, timeout: number): number
+  open(id: number, path: Uint8Array, openFlags: number, mode: number, flags: number, timeout: number): number
+  closeDescriptor(id: number, fd: number): number
+  sync(id: number, fd: number, dataOnly: number, flags: number, timeout: number): number
+  cancel(id: number): number
+  flush(): number
+  turn(): number
+  copy(id: number, part: number, from: number, bytes: Uint8Array, start: number, length: number): number
+  release(id: number): number
+  adopt(id: number, bytes: number): ArrayBuffer | number
+  alloc(bytes: number): ArrayBuffer | number
+  stats(target: Float64Array): number
+  takeReports(): NativeReport[]
+  setReferenced(referenced: number): number
+  close(): number
+  destroy(): number
+  finish(): number
+}

@@ -1,0 +1,179 @@
+/** A ring's options: validated by typanion, with errors that say what would be right. */
+import * as t from 'typanion'
+
+import { invalidType, outOfRange } from './errors.js'
+
+/** How persistent a ring's cancels are. Times are in milliseconds. */
+export interface CancelOptions {
+  /**
+   * Whether a cancel is issued again until the operation's final completion (default `true`). `false` is the naive
+   * behaviour that loses operations; it exists to demonstrate and to measure that. Each `ring.cancel()` then issues
+   * one cancel.
+   */
+  reissue?: boolean
+  /**
+   * The time from the first cancel to the second (default 0.2). A cancel that works completes its operation within
+   * 0.02 ms, a lost one never does: 0.2 is ten times the one and imperceptible.
+   */
+  firstDelay?: number
+  /** The longest time between two cancels (default 100): the delay doubles up to it. */
+  maxDelay?: number
+  /**
+   * The time after which an operation that does not end is reported as stuck (default 5000): longer than slow disks
+   * take, shorter than people wait.
+   */
+  stuckAfter?: number
+}
+
+/** The options of {@link Ring}, each with the reason for its default. */
+export interface RingOptions {
+  /** Entries of the submission queue (default 1024): a batch of as many goes with one system call. 64 KiB. */
+  entries?: number
+  /**
+   * Entries of the completion queue (default 4096), which bounds the operations in flight: four fewer. At least as
+   * many as `entries`. 64 KiB.
+   */
+  completionEntries?: number
+  /**
+   * Operations that may wait above those in flight (default 1048576): beyond it a call rejects with
+   * `ERR_RING_QUEUE_FULL`. It bounds the memory of a runaway loop.
+   */
+  queueLimit?: number
+  /**
+   * Bytes of core memory (default 1 GiB): what is in flight, and what `ring.alloc()` and reads without a buffer made
+   * and is not yet garbage. Beyond it a call rejects with `ERR_RING_ARENA_FULL`. Untouched pages cost nothing.
+   */
+  arenaBytes?: number
+  /** How long `destroy()` waits for the kernel, in milliseconds (default 2000). */
+  drainTimeout?: number
+  /** How persistent cancels are. */
+  cancel?: CancelOptions
+}
+
+export type ResolvedOptions = Required<Omit<RingOptions, 'cancel'>> & { cancel: Required<CancelOptions> }
+
+const DEFAULTS: ResolvedOptions = {
+  entries: 1024,
+  completionEntries: 4096,
+  queueLimit: 1 << 20,
+  arenaBytes: 2 ** 30,
+  drainTimeout: 2000,
+  cancel: { reissue: true, firstDelay: 0.2, maxDelay: 100, stuckAfter: 5000 },
+}
+
+interface Range {
+  least: number
+  most: number
+  integer: boolean
+}
+
+/** The kernel's own limits: IORING_MAX_ENTRIES, and twice that for completions. */
+const MAX_ENTRIES = 32_768
+/** As many slots as the native table may have for waiting operations. */
+const MAX_QUEUE = (1 << 23) - 1
+/** A day: longer delays are mistakes. */
+const MAX_MILLISECONDS = 86_400_000
+
+const RANGES: Record<string, Range> = {
+  entries: { least: 1, most: MAX_ENTRIES, integer: true },
+  completionEntries: { least: 8, most: 2 * MAX_ENTRIES, integer: true },
+  queueLimit: { least: 0, most: MAX_QUEUE, integer: true },
+  arenaBytes: { least: 65_536, most: 2 ** 46, integer: true },
+  drainTimeout: { least: 0, most: MAX_MILLISECONDS, integer: false },
+  'cancel.firstDelay': { least: 0.01, most: MAX_MILLISECONDS, integer: false },
+  'cancel.maxDelay': { least: 0.01, most: MAX_MILLISECONDS, integer: false },
+  'cancel.stuckAfter': { least: 1, most: MAX_MILLISECONDS, integer: false },
+}
+
+const KNOWN = Object.keys(DEFAULTS)
+const KNOWN_CANCEL = Object.keys(DEFAULTS.cancel).map((key) => `cancel.${key}`)
+
+/** Checks a ring's options and fills in the defaults. */
+export function resolveOptions(options: unknown): ResolvedOptions {
+  if (options === undefined) return DEFAULTS
+  const entries = flatten(options)
+  for (const [name, value] of entries) checkOption(name, value)
+  const given = Object.fromEntries(entries.filter(([, value]) => value !== undefined))
+  const number = (name: string, fallback: number) => {
+    const value = given[name]
+    return typeof value === 'number' ? value : fallback
+  }
+  const reissue = given['cancel.reissue']
+  const { cancel } = DEFAULTS
+  const asked = number('entries', DEFAULTS.entries)
+  const resolved: ResolvedOptions = {
+    entries: asked,
+    completionEntries: number('completionEntries', Math.max(DEFAULTS.completionEntries, asked)),
+    queueLimit: number('queueLimit', DEFAULTS.queueLimit),
+    arenaBytes: number('arenaBytes', DEFAULTS.arenaBytes),
+    drainTimeout: number('drainTimeout', DEFAULTS.drainTimeout),
+    cancel: {
+      reissue: typeof reissue === 'boolean' ? reissue : cancel.reissue,
+      firstDelay: number('cancel.firstDelay', cancel.firstDelay),
+      maxDelay: number('cancel.maxDelay', cancel.maxDelay),
+      stuckAfter: number('cancel.stuckAfter', cancel.stuckAfter),
+    },
+  }
+  checkTogether(resolved, given)
+  return resolved
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The options with those of `cancel` by their full names. */
+function flatten(options: unknown): [string, unknown][] {
+  if (!isRecord(options)) throw invalidType('options', 'an object', options)
+  const { cancel } = options
+  const own = Object.entries(options).filter(([key]) => key !== 'cancel')
+  if (cancel === undefined) return own
+  if (!isRecord(cancel)) throw invalidType('options.cancel', 'an object', cancel)
+  return [
+    ...own,
+    ...Object.entries(cancel).map(([key, value]): [string, unknown] => [`cancel.${key}`, value]),
+  ]
+}
+
+function checkOption(name: string, value: unknown): void {
+  const known = name.startsWith('cancel.') ? KNOWN_CANCEL : KNOWN
+  const full = `options.${name}`
+  if (!known.includes(name)) throw invalidType(full, `one of the known options (${known.join(', ')})`, value)
+  if (value === undefined) return
+  const range = RANGES[name]
+  if (range === undefined) {
+    if (!t.isBoolean()(value)) throw invalidType(full, 'a boolean', value)
+    return
+  }
+  if (typeof value !== 'number') throw invalidType(full, 'a number', value)
+  const { least, most, integer } = range
+  const what = integer ? 'an integer' : 'a number'
+  const isSane = t.cascade(t.isNumber(), [
+    integer ? t.isInteger() : t.isAtLeast(least),
+    t.isAtLeast(least),
+    t.isAtMost(most),
+  ])
+  if (!Number.isFinite(value) || !isSane(value)) {
+    throw outOfRange(full, `${what} >= ${least} and <= ${most}`, value)
+  }
+}
+
+function checkTogether(resolved: ResolvedOptions, given: Record<string, unknown>): void {
+  const { entries, completionEntries, cancel } = resolved
+  if (completionEntries < entries) {
+    const name = 'completionEntries' in given ? 'completionEntries' : 'entries'
+    throw outOfRange(
+      `options.${name}`,
+      `such that completionEntries (${completionEntries}) >= entries (${entries})`,
+      given[name],
+    )
+  }
+  if (cancel.maxDelay < cancel.firstDelay) {
+    const name = 'cancel.maxDelay' in given ? 'cancel.maxDelay' : 'cancel.firstDelay'
+    throw outOfRange(
+      `options.${name}`,
+      `such that maxDelay (${cancel.maxDelay}) >= firstDelay (${cancel.firstDelay})`,
+      given[name],
+    )
+  }
+}

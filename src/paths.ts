@@ -1,0 +1,59 @@
+/** Paths, flags and modes of open, as node:fs takes them. */
+import { constants } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+import { invalidType, invalidValue } from './errors.js'
+import { checkInteger } from './requests.js'
+
+const { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY } = constants
+
+const FLAGS: Record<string, number> = {
+  r: O_RDONLY,
+  rs: O_RDONLY | O_SYNC,
+  'r+': O_RDWR,
+  'rs+': O_RDWR | O_SYNC,
+  w: O_TRUNC | O_CREAT | O_WRONLY,
+  wx: O_TRUNC | O_CREAT | O_WRONLY | O_EXCL,
+  'w+': O_TRUNC | O_CREAT | O_RDWR,
+  'wx+': O_TRUNC | O_CREAT | O_RDWR | O_EXCL,
+  a: O_APPEND | O_CREAT | O_WRONLY,
+  ax: O_APPEND | O_CREAT | O_WRONLY | O_EXCL,
+  as: O_APPEND | O_CREAT | O_WRONLY | O_SYNC,
+  'a+': O_APPEND | O_CREAT | O_RDWR,
+  'ax+': O_APPEND | O_CREAT | O_RDWR | O_EXCL,
+  'as+': O_APPEND | O_CREAT | O_RDWR | O_SYNC,
+}
+
+/** Flags as node:fs has them: a word such as `'r+'`, or a number such as `O_RDONLY | O_NONBLOCK`. */
+export type OpenFlags = string | number
+
+const DEFAULT_MODE = 0o666
+
+export function openFlags(flags: unknown): number {
+  if (flags === undefined || flags === null) return O_RDONLY
+  if (typeof flags === 'string') {
+    const bits = FLAGS[flags]
+    if (bits === undefined)
+      throw invalidValue('flags', `must be one of ${Object.keys(FLAGS).join(', ')}, or a number`, flags)
+    return bits
+  }
+  checkInteger('flags', flags, 0, 0x7fff_ffff)
+  return flags
+}
+
+export function modeOf(mode: unknown): number {
+  if (mode === undefined || mode === null) return DEFAULT_MODE
+  checkInteger('mode', mode, 0, 0o7777)
+  return mode
+}
+
+/** A path as the kernel wants it: bytes that end in NUL. */
+export function pathBytes(path: unknown): Uint8Array {
+  if (!(typeof path === 'string' || path instanceof Uint8Array || path instanceof URL)) {
+    throw invalidType('path', 'of type string or an instance of Buffer or URL', path)
+  }
+  const bytes = Buffer.from(path instanceof URL ? fileURLToPath(path) : path)
+  if (bytes.includes(0))
+    throw invalidValue('path', 'must be a string, Uint8Array, or URL without null bytes', path)
+  return Buffer.concat([bytes, Buffer.of(0)])
+}

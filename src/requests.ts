@@ -1,0 +1,250 @@
+/** What callers may write, and what it means: FileHandle's overloads, brought to one form. */
+import { invalidType, invalidValue, outOfRange } from './errors.js'
+import { CURRENT_POSITION } from './native.js'
+
+/** Options that every operation takes, but `closeFd`. */
+export interface OperationOptions {
+  /**
+   * Cancels the operation. It then rejects with an AbortError whose `cause` is the signal's reason, unless its result
+   * was there first: aborting does not promise rejection. Already aborted: it rejects, and nothing is submitted.
+   */
+  signal?: AbortSignal | undefined
+  /** Cancels the operation after so many milliseconds. It then rejects with a {@link TimeoutError}. */
+  timeout?: number | undefined
+  /** Lets a worker thread of the kernel do it (`IOSQE_ASYNC`): worth it for large reads with several in flight. */
+  async?: boolean | undefined
+  /** What a cancelled operation does: `reject` (the default), or `resolve` to {@link CANCELLED}, which is faster. */
+  onCancel?: 'reject' | 'resolve' | undefined
+}
+
+/** A descriptor's number, or anything that has one: a FileHandle, a socket's handle, … */
+export type FdLike = number | { readonly fd: number }
+
+/** Options of a read, in FileHandle's form. */
+export interface ReadOptions<
+  T extends NodeJS.ArrayBufferView = NodeJS.ArrayBufferView,
+> extends OperationOptions {
+  /** Where the bytes go. Without one, core memory is allocated, and nothing is copied. */
+  buffer?: T | undefined
+  /** Where in the buffer (default 0), in bytes. */
+  offset?: number | null | undefined
+  /** How many bytes at most (default: what the buffer has; without a buffer 16384). */
+  length?: number | null | undefined
+  /** Where in the file, in bytes. `null`, the default, is the current position. */
+  position?: number | bigint | null | undefined
+}
+
+/** Options of a write, in FileHandle's form. */
+export interface WriteOptions extends OperationOptions {
+  /** Where in the buffer (default 0), in bytes. */
+  offset?: number | null | undefined
+  /** How many bytes (default: the rest of the buffer). */
+  length?: number | null | undefined
+  /** Where in the file, in bytes. `null`, the default, is the current position. */
+  position?: number | bigint | null | undefined
+}
+
+/** As FileHandle.read allocates. */
+const DEFAULT_LENGTH = 16_384
+/** What node:fs allows: lengths are 32-bit there, and one read of Linux is no longer. */
+const MAX_LENGTH = 0x7fff_ffff
+
+/** A read or a write in its one form. */
+export interface Transfer {
+  /** The caller's view, which the result gives back. */
+  view: NodeJS.ArrayBufferView | undefined
+  /** Its bytes. */
+  bytes: Uint8Array | undefined
+  start: number
+  length: number
+  position: number
+  options: OperationOptions | undefined
+}
+
+/** The number of a descriptor. -1 for an object that is closed. */
+export function fdNumber(fd: unknown): number {
+  const number = typeof fd === 'object' && fd !== null && 'fd' in fd ? fd.fd : fd
+  if (typeof number !== 'number')
+    throw invalidType('fd', 'a number, a FileHandle or an object with a numeric fd', fd)
+  // A closed FileHandle has -1: the kernel's EBADF says it best.
+  if (number === -1 && number !== fd) return number
+  if (!Number.isInteger(number) || number < 0 || number > MAX_LENGTH) {
+    throw outOfRange('fd', `an integer >= 0 and <= ${MAX_LENGTH}`, number)
+  }
+  return number
+}
+
+/** ArrayBuffer.isView, with Node's type of what it finds. */
+function isView(value: unknown): value is NodeJS.ArrayBufferView {
+  return ArrayBuffer.isView(value)
+}
+
+/** A view as bytes. */
+export function bytesOf(view: NodeJS.ArrayBufferView): Uint8Array {
+  if (view instanceof Uint8Array) return view
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+}
+
+function isOptions(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !isView(value)
+}
+
+/** read(fd, buffer, offset, length, position, options), (fd, buffer, options), (fd, options), (fd) */
+export function readRequest(
+  buffer: unknown,
+  offset: unknown,
+  length: unknown,
+  position: unknown,
+  options: unknown,
+): Transfer {
+  if (buffer === undefined || buffer === null || isOptions(buffer)) {
+    const given: ReadOptions = checkOptions(buffer ?? (isOptions(offset) ? offset : undefined)) ?? {}
+    return readInto(given.buffer, given.offset, given.length, given.position, given)
+  }
+  if (isOptions(offset)) {
+    const given: ReadOptions = checkOptions(offset) ?? {}
+    return readInto(buffer, given.offset, given.length, given.position, given)
+  }
+  return readInto(buffer, offset, length, position, checkOptions(options))
+}
+
+function readInto(
+  view: unknown,
+  offset: unknown,
+  length: unknown,
+  position: unknown,
+  options: OperationOptions | undefined,
+): Transfer {
+  if (view === undefined || view === null) {
+    const wanted = length ?? DEFAULT_LENGTH
+    checkInteger('length', wanted, 0, MAX_LENGTH)
+    return {
+      view: undefined,
+      bytes: undefined,
+      start: 0,
+      length: wanted,
+      position: positionOf(position),
+      options,
+    }
+  }
+  if (!isView(view)) {
+    throw invalidType('buffer', 'an instance of Buffer, TypedArray, or DataView', view)
+  }
+  if (view.byteLength === 0) throw invalidValue('buffer', 'is empty and cannot be written', view)
+  return transfer(view, bytesOf(view), offset, length, position, options)
+}
+
+/** write(fd, buffer, offset, length, position, options), (fd, buffer, options), (fd, string, position, encoding, options) */
+export function writeRequest(
+  data: unknown,
+  offset: unknown,
+  length: unknown,
+  position: unknown,
+  options: unknown,
+): Transfer {
+  if (typeof data === 'string') {
+    // FileHandle's form for strings: (string, position, encoding).
+    const isObject = isOptions(offset)
+    const given: WriteOptions | undefined = checkOptions(
+      isObject ? offset : isOptions(length) ? length : options,
+    )
+    const encoding = isObject || isOptions(length) ? undefined : length
+    if (encoding !== undefined && encoding !== null && !isEncoding(encoding)) {
+      throw invalidValue('encoding', 'is not a known encoding', encoding)
+    }
+    const bytes = Buffer.from(data, encoding ?? 'utf8')
+    const where = isObject ? given?.position : offset
+    return { view: bytes, bytes, start: 0, length: bytes.length, position: positionOf(where), options: given }
+  }
+  if (!isView(data)) {
+    throw invalidType('buffer', 'of type string or an instance of Buffer, TypedArray, or DataView', data)
+  }
+  if (isOptions(offset)) {
+    const given: WriteOptions = checkOptions(offset) ?? {}
+    return transfer(data, bytesOf(data), given.offset, given.length, given.position, given)
+  }
+  return transfer(data, bytesOf(data), offset, length, position, checkOptions(options))
+}
+
+function isEncoding(value: unknown): value is BufferEncoding {
+  return typeof value === 'string' && Buffer.isEncoding(value)
+}
+
+function transfer(
+  view: NodeJS.ArrayBufferView,
+  bytes: Uint8Array,
+  offset: unknown,
+  length: unknown,
+  position: unknown,
+  options: OperationOptions | undefined,
+): Transfer {
+  const size = bytes.byteLength
+  const start = offset ?? 0
+  checkInteger('offset', start, 0, size)
+  const wanted = length ?? Math.min(size - start, MAX_LENGTH)
+  checkInteger('length', wanted, 0, Math.min(size - start, MAX_LENGTH))
+  return { view, bytes, start, length: wanted, position: positionOf(position), options }
+}
+
+/** A position in a file, or {@link CURRENT_POSITION}. */
+export function positionOf(position: unknown): number {
+  if (position === null || position === undefined) return CURRENT_POSITION
+  const number = typeof position === 'bigint' ? Number(position) : position
+  if (typeof number !== 'number') throw invalidType('position', 'a number, a bigint or null', position)
+  if (!Number.isSafeInteger(number) || number < CURRENT_POSITION) {
+    throw outOfRange('position', `an integer >= -1 and <= ${Number.MAX_SAFE_INTEGER}`, position)
+  }
+  return number
+}
+
+/** The views of a vectored operation. */
+export function viewsOf(buffers: unknown): Uint8Array[] {
+  if (!Array.isArray(buffers) || !buffers.every(isView)) {
+    throw invalidType('buffers', 'an array of Buffer, TypedArray, or DataView', buffers)
+  }
+  if (buffers.length === 0 || buffers.length > 1024) {
+    throw outOfRange('buffers.length', '>= 1 and <= 1024, as for readv(2)', buffers.length)
+  }
+  const views = buffers.map(bytesOf)
+  const total = views.reduce((sum, view) => sum + view.byteLength, 0)
+  if (total > MAX_LENGTH - 4095)
+    throw outOfRange('buffers', `at most ${MAX_LENGTH - 4095} bytes in all`, total)
+  return views
+}
+
+/** Checks that `value` is an integer within bounds. */
+export function checkInteger(
+  name: string,
+  value: unknown,
+  least: number,
+  most: number,
+): asserts value is number {
+  if (typeof value !== 'number') throw invalidType(name, 'a number', value)
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw outOfRange(name, `an integer >= ${least} and <= ${most}`, value)
+  }
+}
+
+/** Checks an operation's options. Unknown keys are refused only in a ring's own options, as Node does it. */
+export function checkOptions(options: unknown): OperationOptions | undefined {
+  if (options === undefined || options === null) return undefined
+  if (!isOptions(options)) throw invalidType('options', 'an object', options)
+  const { signal, timeout, async, onCancel } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalidType('options.signal', 'an instance of AbortSignal', signal)
+  }
+  if (timeout !== undefined) checkMilliseconds('options.timeout', timeout)
+  if (async !== undefined && typeof async !== 'boolean')
+    throw invalidType('options.async', 'a boolean', async)
+  if (onCancel !== undefined && onCancel !== 'reject' && onCancel !== 'resolve') {
+    throw invalidType('options.onCancel', "'reject' or 'resolve'", onCancel)
+  }
+  return options
+}
+
+/** Checks a time in milliseconds. */
+export function checkMilliseconds(name: string, value: unknown): asserts value is number {
+  if (typeof value !== 'number') throw invalidType(name, 'a number', value)
+  // As long as a timestamp of JavaScript can be.
+  if (!(value >= 0 && value <= 8.64e15)) throw outOfRange(name, '>= 0 and <= 8640000000000000', value)
+}

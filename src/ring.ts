@@ -1,0 +1,575 @@
+/** The public face: a ring, its operations, and its life. */
+import { EventEmitter } from 'node:events'
+import { inspect, type InspectOptions } from 'node:util'
+
+import { publishStuck, type StuckOperation } from './diagnostics.js'
+import { Engine, flagsOf, rejectEarly, timeoutOf } from './engine.js'
+import { type CANCELLED, closedError, invalidType } from './errors.js'
+import { type CancelResult, findOperation, Kind, type Operation } from './operation.js'
+import { type OpenFlags, modeOf, openFlags, pathBytes } from './paths.js'
+import { resolveOptions, type RingOptions } from './options.js'
+import {
+  checkInteger,
+  checkMilliseconds,
+  checkOptions,
+  type FdLike,
+  fdNumber,
+  type OperationOptions,
+  positionOf,
+  type ReadOptions,
+  readRequest,
+  type Transfer,
+  viewsOf,
+  type WriteOptions,
+  writeRequest,
+} from './requests.js'
+import { readStats, type RingStats } from './stats.js'
+import { isSupported, probe, type RingProbe } from './support.js'
+
+/** What a read resolves to: FileHandle's shape. */
+export interface ReadResult<T extends NodeJS.ArrayBufferView = Buffer> {
+  /** How many bytes came. 0 at the end of a file. */
+  bytesRead: number
+  /** The buffer that was given, or made. */
+  buffer: T
+}
+
+/** What a write resolves to: FileHandle's shape. */
+export interface WriteResult<T = NodeJS.ArrayBufferView> {
+  /** How many bytes went: perhaps fewer than there were, as with write(2). */
+  bytesWritten: number
+  /** What was given. */
+  buffer: T
+}
+
+/** What readv resolves to. */
+export interface ReadVectorResult<T extends readonly NodeJS.ArrayBufferView[]> {
+  /** How many bytes came, in all. */
+  bytesRead: number
+  /** The buffers that were given. */
+  buffers: T
+}
+
+/** What writev resolves to. */
+export interface WriteVectorResult<T extends readonly NodeJS.ArrayBufferView[]> {
+  /** How many bytes went, in all. */
+  bytesWritten: number
+  /** The buffers that were given. */
+  buffers: T
+}
+
+/** A result, or {@link CANCELLED} as well where the options ask for that. */
+export type Settles<R, O> = O extends { onCancel: 'resolve' } ? R | typeof CANCELLED : R
+
+/** The events of a ring. */
+export interface RingEvents {
+  /** An operation outlived `stuckAfter` after its cancellation was asked for. It stays tracked. */
+  stuck: [operation: StuckOperation]
+}
+
+/** Its name is what the error says that posting a ring to another thread throws. */
+class ARingBelongsToTheThreadThatMadeIt {}
+
+let current: Ring | undefined
+
+/**
+ * An io_uring of this thread, in which every operation settles exactly once, and a cancelled one always settles.
+ *
+ * ```ts
+ * const ring = new Ring()
+ * const { signal } = new AbortController()
+ * const { bytesRead, buffer } = await ring.read(fd, { signal, timeout: 1000 })
+ * await ring.close()
+ * ```
+ *
+ * Calls made in one run of microtasks go to the kernel with one system call. Bad arguments reject with a TypeError
+ * or a RangeError as node:fs words them, errors of the system with `code`, `errno` and `syscall`.
+ */
+export class Ring extends EventEmitter<RingEvents> {
+  readonly #engine: Engine
+  #state: 'open' | 'closing' | 'destroying' | 'closed' = 'open'
+  #finalStats: RingStats | undefined
+  readonly #ended: Promise<void>
+  #end: () => void = () => {}
+
+  /**
+   * Makes a ring.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` or RangeError `ERR_OUT_OF_RANGE` for a wrong option, an Error
+   *   `ERR_IO_URING_UNAVAILABLE` with `errno`, `reason` and `remedy` where there is no io_uring.
+   */
+  constructor(options?: RingOptions) {
+    super()
+    this.#engine = new Engine(resolveOptions(options), {
+      stuck: (operation, report) => this.#report(publishStuck(operation, report)),
+      drained: () => this.#drained(),
+    })
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve
+    })
+    Object.defineProperty(this, 'thread', { value: ARingBelongsToTheThreadThatMadeIt, enumerable: true })
+  }
+
+  /** This thread's own ring, made with the defaults at the first call, and again after it was closed. */
+  static current(): Ring {
+    if (current === undefined || current.closed) current = new Ring()
+    return current
+  }
+
+  /** Whether this machine has io_uring, and this process may use it. Never throws. */
+  static isSupported(): boolean {
+    return isSupported()
+  }
+
+  /** What this machine's io_uring can do, or why there is none and what to do about it. Never throws. */
+  static probe(): RingProbe {
+    return probe()
+  }
+
+  /** Whether the ring takes no more operations. */
+  get closed(): boolean {
+    return this.#state !== 'open'
+  }
+
+  /**
+   * Reads, with FileHandle.read's overloads: `(fd, buffer, offset, length, position, options)`, `(fd, buffer,
+   * options)`, `(fd, options)`, `(fd)`.
+   *
+   * A buffer of {@link alloc}, and the one that is made where none is given, is read into directly; any other gets a
+   * copy, at most 1 MiB in each turn of the event loop. Where the destination was detached or shrunk meanwhile, it
+   * rejects with `ERR_INVALID_STATE`, and the error has the bytes in `data`.
+   *
+   * ```ts
+   * const { bytesRead, buffer } = await ring.read(fd, Buffer.alloc(4096), { position: 0, timeout: 500 })
+   * ```
+   */
+  read<T extends NodeJS.ArrayBufferView>(
+    fd: FdLike,
+    buffer: T,
+    offset?: number | null,
+    length?: number | null,
+    position?: number | bigint | null,
+  ): Promise<ReadResult<T>>
+  read<T extends NodeJS.ArrayBufferView, O extends OperationOptions>(
+    fd: FdLike,
+    buffer: T,
+    offset: number | null | undefined,
+    length: number | null | undefined,
+    position: number | bigint | null | undefined,
+    options: O,
+  ): Promise<Settles<ReadResult<T>, O>>
+  read<T extends NodeJS.ArrayBufferView, O extends ReadOptions>(
+    fd: FdLike,
+    buffer: T,
+    options: O,
+  ): Promise<Settles<ReadResult<T>, O>>
+  read<T extends NodeJS.ArrayBufferView, O extends ReadOptions<T>>(
+    fd: FdLike,
+    options: O & { buffer: T },
+  ): Promise<Settles<ReadResult<T>, O>>
+  read<O extends ReadOptions>(fd: FdLike, options?: O): Promise<Settles<ReadResult, O>>
+  read(
+    fd: FdLike,
+    buffer?: unknown,
+    offset?: unknown,
+    length?: unknown,
+    position?: unknown,
+    options?: unknown,
+  ): Promise<unknown> {
+    try {
+      const number = fdNumber(fd)
+      return this.#read(number, fd, readRequest(buffer, offset, length, position, options))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #read(fd: number, holder: unknown, request: Transfer): Promise<unknown> {
+    const engine = this.#engine
+    const { options, start, length, position } = request
+    const early = this.#refuse(options)
+    if (early !== undefined) return early
+    let { view, bytes } = request
+    if (bytes === undefined) {
+      if (engine.isFull) {
+        // It waits, so its memory is allocated when its turn comes.
+        const late = engine.begin(Kind.READ_ADOPT, 'read', fd, holder, options)
+        late.length = length
+        const answer = engine.native.read(late.id, fd, length, position, flagsOf(options), timeoutOf(options))
+        return engine.begun(late, answer)
+      }
+      view = bytes = engine.memory.slice(length)
+    }
+    const operation = engine.begin(Kind.READ, 'read', fd, holder, options)
+    operation.buffer = view
+    operation.bytes = bytes
+    operation.start = start
+    operation.length = length
+    const { id } = operation
+    const { native } = engine
+    const flags = flagsOf(options)
+    const timeout = timeoutOf(options)
+    const region = engine.memory.regionOf(bytes)
+    if (region < 0) return engine.begun(operation, native.read(id, fd, length, position, flags, timeout))
+    operation.isOnCoreMemory = true
+    const from = bytes.byteOffset + start
+    return engine.begun(operation, native.readRegion(id, fd, region, from, length, position, flags, timeout))
+  }
+
+  /**
+   * Writes, with FileHandle.write's overloads: `(fd, buffer, offset, length, position, options)`, `(fd, buffer,
+   * options)`, `(fd, string, position, encoding, options)`.
+   *
+   * The bytes are those of the call: the buffer may be changed at once. Only a buffer of {@link alloc} is not copied,
+   * and must be left alone until the promise settles.
+   */
+  write<T extends NodeJS.ArrayBufferView>(
+    fd: FdLike,
+    buffer: T,
+    offset?: number | null,
+    length?: number | null,
+    position?: number | bigint | null,
+  ): Promise<WriteResult<T>>
+  write<T extends NodeJS.ArrayBufferView, O extends OperationOptions>(
+    fd: FdLike,
+    buffer: T,
+    offset: number | null | undefined,
+    length: number | null | undefined,
+    position: number | bigint | null | undefined,
+    options: O,
+  ): Promise<Settles<WriteResult<T>, O>>
+  write<T extends NodeJS.ArrayBufferView, O extends WriteOptions>(
+    fd: FdLike,
+    buffer: T,
+    options: O,
+  ): Promise<Settles<WriteResult<T>, O>>
+  write<O extends WriteOptions>(
+    fd: FdLike,
+    text: string,
+    options: O,
+  ): Promise<Settles<WriteResult<string>, O>>
+  write<O extends OperationOptions>(
+    fd: FdLike,
+    text: string,
+    position?: number | bigint | null,
+    encoding?: BufferEncoding | null,
+    options?: O,
+  ): Promise<Settles<WriteResult<string>, O>>
+  write(
+    fd: FdLike,
+    data: unknown,
+    offset?: unknown,
+    length?: unknown,
+    position?: unknown,
+    options?: unknown,
+  ): Promise<unknown> {
+    try {
+      const number = fdNumber(fd)
+      const isText = typeof data === 'string'
+      const request = writeRequest(data, offset, length, position, isText ? position : options)
+      return this.#write(number, fd, request, isText ? data : request.view)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #write(fd: number, holder: unknown, request: Transfer, given: unknown): Promise<unknown> {
+    const { options, bytes, start, length, position } = request
+    const engine = this.#engine
+    const early = this.#refuse(options)
+    if (early !== undefined || bytes === undefined) return early ?? Promise.reject(closedError())
+    const operation = engine.begin(Kind.WRITE, 'write', fd, holder, options)
+    operation.buffer = given
+    const { id } = operation
+    const { native } = engine
+    const flags = flagsOf(options)
+    const timeout = timeoutOf(options)
+    const region = engine.memory.regionOf(bytes)
+    const answer =
+      region < 0
+        ? native.write(id, fd, bytes, start, length, position, flags, timeout)
+        : native.writeRegion(id, fd, region, bytes.byteOffset + start, length, position, flags, timeout)
+    return engine.begun(operation, answer)
+  }
+
+  /** Reads into several buffers, one after the other, as one readv(2); at most 1024 of them. */
+  readv<T extends readonly NodeJS.ArrayBufferView[], O extends OperationOptions>(
+    fd: FdLike,
+    buffers: T,
+    position?: number | bigint | null,
+    options?: O,
+  ): Promise<Settles<ReadVectorResult<T>, O>>
+  readv(fd: FdLike, buffers: unknown, position?: unknown, options?: unknown): Promise<unknown> {
+    return this.#vectored(Kind.READV, 'readv', fd, buffers, position, options)
+  }
+
+  /** Writes several buffers as one writev(2); at most 1024 of them. The bytes are those of the call. */
+  writev<T extends readonly NodeJS.ArrayBufferView[], O extends OperationOptions>(
+    fd: FdLike,
+    buffers: T,
+    position?: number | bigint | null,
+    options?: O,
+  ): Promise<Settles<WriteVectorResult<T>, O>>
+  writev(fd: FdLike, buffers: unknown, position?: unknown, options?: unknown): Promise<unknown> {
+    return this.#vectored(Kind.WRITEV, 'writev', fd, buffers, position, options)
+  }
+
+  #vectored(
+    kind: typeof Kind.READV | typeof Kind.WRITEV,
+    syscall: string,
+    fd: FdLike,
+    buffers: unknown,
+    position: unknown,
+    given: unknown,
+  ): Promise<unknown> {
+    return this.#begin(kind, syscall, fd, given, (operation, number, flags, timeout) => {
+      const { native, memory } = this.#engine
+      const views = viewsOf(buffers)
+      const where = positionOf(position)
+      const regions = views.map((view) => memory.regionOf(view))
+      const parts = new Float64Array(
+        views.flatMap((view, index) => [regions[index] ?? -1, view.byteOffset, view.byteLength]),
+      )
+      operation.buffer = buffers
+      if (kind === Kind.WRITEV) {
+        return native.writev(operation.id, number, parts, views, where, flags, timeout)
+      }
+      operation.parts = views
+      operation.partLengths = views.map((view) => view.byteLength)
+      operation.partRegions = regions
+      return native.readv(operation.id, number, parts, where, flags, timeout)
+    })
+  }
+
+  /** Goes through the kernel and does nothing: to measure, or to yield. */
+  nop<O extends OperationOptions>(options?: O): Promise<Settles<void, O>>
+  nop(options?: unknown): Promise<unknown> {
+    return this.#begin(Kind.NOP, 'nop', undefined, options, (operation, _fd, flags, timeout) =>
+      this.#engine.native.nop(operation.id, flags, timeout),
+    )
+  }
+
+  /**
+   * Waits until one of `events` holds (a mask as in poll(2), see {@link PollEvents}), and resolves to the mask of those
+   * that do, which may have POLLERR and POLLHUP unasked.
+   */
+  poll<O extends OperationOptions>(fd: FdLike, events: number, options?: O): Promise<Settles<number, O>>
+  poll(fd: FdLike, events: unknown, options?: unknown): Promise<unknown> {
+    return this.#begin(Kind.NUMBER, 'poll', fd, options, (operation, number, flags, timeout) => {
+      checkInteger('events', events, 0, 0x7fff)
+      return this.#engine.native.poll(operation.id, number, events, flags, timeout)
+    })
+  }
+
+  /** Resolves after so many milliseconds (fractions count), by the kernel's own timer. */
+  sleep<O extends OperationOptions>(milliseconds: number, options?: O): Promise<Settles<void, O>>
+  sleep(milliseconds: unknown, options?: unknown): Promise<unknown> {
+    return this.#begin(Kind.NOTHING, 'sleep', undefined, options, (operation, _fd, flags, timeout) => {
+      checkMilliseconds('milliseconds', milliseconds)
+      return this.#engine.native.sleep(operation.id, milliseconds, flags, timeout)
+    })
+  }
+
+  /**
+   * Opens a path, close-on-exec, and resolves to the descriptor's number, which is yours to close. `flags` as in
+   * node:fs (default `'r'`), `mode` for a new file (default 0o666).
+   *
+   * Cancelled, it leaves no descriptor behind: either you get it, or it is closed.
+   */
+  open<O extends OperationOptions>(
+    path: string | Buffer | URL,
+    flags?: OpenFlags,
+    mode?: number,
+    options?: O,
+  ): Promise<Settles<number, O>>
+  open(path: unknown, flags?: unknown, mode?: unknown, options?: unknown): Promise<unknown> {
+    return this.#begin(Kind.NUMBER, 'open', undefined, options, (operation, _fd, bits, timeout) => {
+      const { native } = this.#engine
+      operation.path = String(path)
+      return native.open(operation.id, pathBytes(path), openFlags(flags), modeOf(mode), bits, timeout)
+    })
+  }
+
+  /**
+   * Cancels the ring's operations on a descriptor, and closes it. Takes no signal: once called it always closes, even
+   * if the ring is destroyed meanwhile.
+   */
+  closeFd(fd: FdLike): Promise<void>
+  closeFd(fd: FdLike): Promise<unknown> {
+    return this.#begin(Kind.CLOSE, 'close', fd, undefined, (operation, number) => {
+      this.#cancelFd(number)
+      return this.#engine.native.closeDescriptor(operation.id, number)
+    })
+  }
+
+  /** Brings a file's content and metadata to the disk. */
+  fsync<O extends OperationOptions>(fd: FdLike, options?: O): Promise<Settles<void, O>>
+  fsync(fd: FdLike, options?: unknown): Promise<unknown> {
+    return this.#begin(Kind.NOTHING, 'fsync', fd, options, (operation, number, flags, timeout) =>
+      this.#engine.native.sync(operation.id, number, 0, flags, timeout),
+    )
+  }
+
+  /** Brings a file's content to the disk, and of its metadata only what reading it needs. */
+  fdatasync<O extends OperationOptions>(fd: FdLike, options?: O): Promise<Settles<void, O>>
+  fdatasync(fd: FdLike, options?: unknown): Promise<unknown> {
+    return this.#begin(Kind.NOTHING, 'fdatasync', fd, options, (operation, number, flags, timeout) =>
+      this.#engine.native.sync(operation.id, number, 1, flags, timeout),
+    )
+  }
+
+  /** Checks what all operations have in common, and submits what `submit` submits. */
+  #begin(
+    kind: Kind,
+    syscall: string,
+    fd: FdLike | undefined,
+    given: unknown,
+    submit: (operation: Operation, fd: number, flags: number, timeout: number) => number,
+  ): Promise<unknown> {
+    try {
+      const number = fd === undefined ? -1 : fdNumber(fd)
+      const options = checkOptions(given)
+      const early = this.#refuse(options)
+      if (early !== undefined) return early
+      const operation = this.#engine.begin(kind, syscall, number, fd, options)
+      return this.#engine.submit(operation, () =>
+        submit(operation, number, flagsOf(options), timeoutOf(options)),
+      )
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #refuse(options: OperationOptions | undefined): Promise<unknown> | undefined {
+    if (this.#state !== 'open') return Promise.reject(closedError())
+    return options?.signal === undefined ? undefined : rejectEarly(this.#engine, options)
+  }
+
+  /**
+   * Cancels an operation, named by the promise that its call returned. Resolves when it has really ended, after its
+   * final completion, to what became of it; never rejects for that. The operation itself rejects with an AbortError
+   * (which needs no handler), unless its result was there first. Cancelling again, or too late, is harmless.
+   *
+   * ```ts
+   * const reading = ring.read(fd)
+   * const { outcome, attempts } = await ring.cancel(reading)
+   * ```
+   */
+  cancel(operation: Promise<unknown>): Promise<CancelResult> {
+    const found = findOperation(operation)
+    if (found === undefined || found.engine !== this.#engine) {
+      return Promise.reject(
+        invalidType('operation', 'a promise that a call on this ring returned', operation),
+      )
+    }
+    const { outcome, attempts } = found
+    if (outcome !== 'unsettled') return Promise.resolve({ outcome, attempts })
+    return new Promise((resolve) => {
+      found.isExpectedToAbort = true
+      found.waiters ??= []
+      found.waiters.push(resolve)
+      this.#engine.cancel(found, undefined)
+    })
+  }
+
+  /** Cancels every operation on a descriptor; resolves to how many there were, when all have ended. */
+  cancelFd(fd: FdLike): Promise<number> {
+    try {
+      return this.#awaitAll(this.#cancelFd(fdNumber(fd)))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #cancelFd(number: number): Operation[] {
+    return this.#cancelWhere((operation) => operation.fd === number)
+  }
+
+  /** Cancels every operation of the ring; resolves to how many there were, when all have ended. */
+  cancelAll(): Promise<number> {
+    return this.#awaitAll(this.#cancelWhere(() => true))
+  }
+
+  #cancelWhere(wanted: (operation: Operation) => boolean, cause?: unknown): Operation[] {
+    const found = [...this.#engine.unsettled()].filter(
+      (operation) => operation.kind !== Kind.CLOSE && wanted(operation),
+    )
+    for (const operation of found) {
+      operation.isExpectedToAbort = true
+      this.#engine.cancel(operation, cause)
+    }
+    return found
+  }
+
+  async #awaitAll(operations: Operation[]): Promise<number> {
+    await Promise.allSettled(operations.map((operation) => operation.promise))
+    return operations.length
+  }
+
+  /** A Buffer of zeros on core memory, which operations of this ring use without copying. Begins at a page. */
+  alloc(bytes: number): Buffer {
+    checkInteger('bytes', bytes, 0, 0x7fff_ffff)
+    if (this.#state === 'closed') throw closedError()
+    return bytes === 0 ? Buffer.alloc(0) : this.#engine.memory.alloc(bytes)
+  }
+
+  /** The counters. They stay readable after the ring's end. */
+  stats(): RingStats {
+    return this.#finalStats ?? readStats(this.#engine.native)
+  }
+
+  /** Lets pending operations keep the process alive: the default. */
+  ref(): this {
+    if (!this.#engine.isFinished) this.#engine.native.setReferenced(1)
+    return this
+  }
+
+  /** Lets the process end although operations are pending. */
+  unref(): this {
+    if (!this.#engine.isFinished) this.#engine.native.setReferenced(0)
+    return this
+  }
+
+  /** Takes no more operations, and resolves when those there are have ended, however long that takes. */
+  close(): Promise<void> {
+    if (this.#state === 'open') {
+      this.#state = 'closing'
+      this.#engine.close()
+    }
+    return this.#ended
+  }
+
+  /**
+   * Takes no more operations, cancels those there are, and resolves when they have ended, at the latest after
+   * `drainTimeout`: what the kernel still holds then rejects with `ERR_OPERATION_STUCK` and is leaked, never freed.
+   * `error` is the `cause` of the AbortErrors.
+   */
+  destroy(error?: unknown): Promise<void> {
+    if (this.#state === 'open' || this.#state === 'closing') {
+      this.#state = 'destroying'
+      this.#cancelWhere(() => true, error)
+      this.#engine.destroy()
+    }
+    return this.#ended
+  }
+
+  /** The same as {@link destroy}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.destroy()
+  }
+
+  #report(operation: StuckOperation): void {
+    this.emit('stuck', operation)
+  }
+
+  #drained(): void {
+    this.#finalStats = this.stats()
+    this.#state = 'closed'
+    this.#end()
+  }
+
+  [inspect.custom](depth: number, options: InspectOptions): string {
+    const state = this.#state
+    return depth < 0 ? `Ring { ${state} }` : `Ring ${inspect({ state, ...this.stats() }, options)}`
+  }
+}

@@ -1,0 +1,44 @@
+/** What this machine offers. Nothing here throws. */
+import { loadBinding } from './binding.js'
+
+/** What this machine's io_uring can do, or why there is none. */
+export interface RingProbe {
+  /** Whether a ring can be made. */
+  supported: boolean
+  /** The kernel's release, as `uname -r` prints it. */
+  kernel: string
+  /** Which operations the kernel knows. */
+  operations: Record<string, boolean>
+  /** Which flags of a ring it knows; without them a ring works, a little slower. */
+  flags: Record<string, boolean>
+  /** If not supported: ENOSYS, EPERM, ENOMEM, EMFILE, EOTHER, or ENOADDON. */
+  code?: string
+  /** If not supported: why. */
+  reason?: string
+  /** If not supported: what to do. */
+  remedy?: string
+}
+
+export function probe(): RingProbe {
+  const loaded = loadBinding()
+  if ('error' in loaded) {
+    return {
+      supported: false,
+      kernel: 'unknown',
+      operations: {},
+      flags: {},
+      code: 'ENOADDON',
+      reason: loaded.error.message,
+      remedy: 'use Linux on x64 or arm64, or build the addon: npm run build',
+    }
+  }
+  const { kernel, operations, flags, failure } = loaded.binding.probe()
+  const found = { supported: failure === undefined, kernel, operations, flags }
+  if (failure === undefined) return found
+  const { code, reason, remedy } = failure
+  return { ...found, code, reason, remedy }
+}
+
+export function isSupported(): boolean {
+  return probe().supported
+}
