@@ -240,7 +240,10 @@ impl Machine {
 
     #[inline]
     fn submitted(&mut self, asynchronous: bool) -> Actions {
-        debug_assert!(self.phase == Phase::Waiting, "submitted while {:?}", self.phase);
+        if self.phase != Phase::Waiting {
+            debug_assert!(false, "submitted while {:?}", self.phase);
+            return NOTHING;
+        }
         self.phase = Phase::InFlight;
         self.asynchronous = asynchronous;
         NOTHING
@@ -328,7 +331,10 @@ impl Machine {
     }
 
     fn cancel_issued(&mut self, policy: &CancelPolicy) -> Actions {
-        debug_assert!(self.cancel == Cancel::Wanted, "issued while {:?}", self.cancel);
+        if self.cancel != Cancel::Wanted {
+            debug_assert!(false, "issued while {:?}", self.cancel);
+            return NOTHING;
+        }
         self.cancel = Cancel::Outstanding;
         self.attempts = self.attempts.saturating_add(1);
         let arm_retry = policy.reissue.then(|| policy.delay(self.attempts));
@@ -336,7 +342,10 @@ impl Machine {
     }
 
     fn cancel_answered(&mut self, answer: i32) -> Actions {
-        debug_assert!(self.is_cancel_outstanding(), "answered while {:?}", self.cancel);
+        if !self.is_cancel_outstanding() {
+            debug_assert!(false, "answered while {:?}", self.cancel);
+            return NOTHING;
+        }
         self.last_answer = Some(answer);
         match self.phase {
             Phase::Settled => {

@@ -1,1 +1,581 @@
+//! Every transition of the machine, by the clauses of the contract (docs/contract.md).
 
+use super::*;
+
+/// A machine with its policy.
+#[derive(Clone, Debug)]
+struct Subject {
+    machine: Machine,
+    policy: CancelPolicy,
+}
+
+impl Subject {
+    fn waiting() -> Self {
+        Self { machine: Machine::new(), policy: CancelPolicy::default() }
+    }
+
+    fn in_flight() -> Self {
+        Self::waiting().after(Event::Submitted { asynchronous: false })
+    }
+
+    fn in_flight_async() -> Self {
+        Self::waiting().after(Event::Submitted { asynchronous: true })
+    }
+
+    /// In flight, asked to end, with a cancel in the kernel's hands.
+    fn outstanding() -> Self {
+        Self::in_flight().after(Event::CancelAsked).after(Event::CancelIssued)
+    }
+
+    fn resting() -> Self {
+        Self::outstanding().after(Event::CancelAnswered(-libc::EALREADY))
+    }
+
+    /// In flight, in each state that its cancellation can be in once it was asked for.
+    fn asked() -> [Self; 4] {
+        [
+            Self::in_flight().after(Event::CancelAsked),
+            Self::outstanding(),
+            Self::outstanding().after(Event::RetryDue),
+            Self::resting(),
+        ]
+    }
+
+    fn step(&mut self, event: Event) -> Actions {
+        self.machine.step(event, &self.policy)
+    }
+
+    fn after(mut self, event: Event) -> Self {
+        self.step(event);
+        self
+    }
+}
+
+fn completed(result: i32) -> Event {
+    Event::TargetCompleted { result, more: false, notification: false }
+}
+
+fn followed(result: i32) -> Event {
+    Event::TargetCompleted { result, more: true, notification: false }
+}
+
+fn notified() -> Event {
+    Event::TargetCompleted { result: 0, more: false, notification: true }
+}
+
+fn settles(verdict: Verdict) -> Actions {
+    Actions { settle: Some(verdict), release: true, ..NOTHING }
+}
+
+fn settles_before_the_answer(verdict: Verdict) -> Actions {
+    Actions { settle: Some(verdict), ..NOTHING }
+}
+
+const ISSUE: Actions = Actions { issue_cancel: true, ..NOTHING };
+const RESUBMIT: Actions = Actions { resubmit: true, ..NOTHING };
+const RESTARTS: [i32; 6] = [-libc::EINTR, -512, -513, -514, -515, -516];
+const ANSWERS: [i32; 9] = [
+    0,
+    1,
+    7,
+    -libc::ENOENT,
+    -libc::EALREADY,
+    -libc::EINVAL,
+    -libc::ETIME,
+    -libc::ENOMEM,
+    -libc::EINTR,
+];
+
+// Clause 1: once.
+
+#[test]
+fn clause_1_once_an_operation_waits_flies_and_settles() {
+    let mut subject = Subject::waiting();
+    assert_eq!(subject.machine, Machine::default());
+    assert!(subject.machine.is_waiting());
+    assert!(!subject.machine.is_in_flight() && !subject.machine.is_settled());
+    assert_eq!(subject.step(Event::Submitted { asynchronous: false }), NOTHING);
+    assert!(subject.machine.is_in_flight());
+    assert!(!subject.machine.is_waiting() && !subject.machine.is_settled());
+    assert_eq!(subject.step(completed(8)), settles(Verdict::Completed(8)));
+    assert!(subject.machine.is_settled());
+    assert!(!subject.machine.is_waiting() && !subject.machine.is_in_flight());
+}
+
+#[test]
+fn clause_1_once_settled_is_settled() {
+    for cancelled in [false, true] {
+        let mut subject = if cancelled { Subject::resting() } else { Subject::in_flight() };
+        subject.step(completed(8));
+        let before = subject.machine;
+        for event in [Event::CancelAsked, Event::RetryDue, Event::StuckDue, Event::Abandoned] {
+            assert_eq!(subject.step(event), NOTHING, "{event:?}");
+            assert_eq!(subject.machine, before, "{event:?}");
+        }
+    }
+}
+
+#[test]
+fn clause_1_once_no_answer_of_a_cancel_settles_anything() {
+    for answer in ANSWERS {
+        let mut subject = Subject::outstanding();
+        assert_eq!(subject.step(Event::CancelAnswered(answer)), NOTHING);
+        assert!(subject.machine.is_in_flight(), "{answer}");
+        assert_eq!(subject.machine.last_answer(), Some(answer));
+    }
+}
+
+#[test]
+fn clause_1_once_a_cqe_that_another_follows_is_not_final() {
+    let mut subject = Subject::in_flight();
+    for result in [3, 0, 4, -libc::EIO] {
+        assert_eq!(subject.step(followed(result)), NOTHING);
+        assert!(subject.machine.is_in_flight());
+    }
+    assert_eq!(subject.step(completed(5)), settles(Verdict::Completed(12)));
+}
+
+#[test]
+fn clause_3_memory_a_notification_is_waited_for_and_adds_nothing() {
+    let mut subject = Subject::in_flight();
+    assert_eq!(subject.step(followed(8)), NOTHING);
+    assert_eq!(subject.step(notified()), settles(Verdict::Completed(8)));
+}
+
+#[test]
+fn clause_6_no_mistaken_identity_the_slot_is_kept_while_a_cancel_names_it() {
+    for answer in ANSWERS {
+        let mut subject = Subject::outstanding();
+        let settled = subject.step(completed(-libc::ECANCELED));
+        assert_eq!(settled, settles_before_the_answer(Verdict::Cancelled));
+        assert!(subject.machine.is_cancel_outstanding());
+        let released = subject.step(Event::CancelAnswered(answer));
+        assert_eq!(released, Actions { release: true, ..NOTHING });
+        assert!(!subject.machine.is_cancel_outstanding());
+    }
+    let mut overdue = Subject::outstanding().after(Event::RetryDue);
+    let settled = overdue.step(completed(8));
+    assert_eq!(settled, settles_before_the_answer(Verdict::Completed(8)));
+    let released = overdue.step(Event::CancelAnswered(-libc::ENOENT));
+    assert_eq!(released, Actions { release: true, ..NOTHING });
+}
+
+#[test]
+fn clause_6_no_mistaken_identity_the_slot_is_free_at_once_if_no_cancel_names_it() {
+    for subject in [Subject::asked()[0].clone(), Subject::resting()] {
+        let mut subject = subject;
+        assert_eq!(subject.step(completed(-libc::ECANCELED)), settles(Verdict::Cancelled));
+        assert!(!subject.machine.is_cancel_wanted());
+    }
+}
+
+// Clause 2: live.
+
+#[test]
+fn clause_2_live_a_wish_issues_a_cancel_and_arms_the_report() {
+    let mut subject = Subject::in_flight();
+    let stuck_after = subject.policy.stuck_after;
+    let actions = subject.step(Event::CancelAsked);
+    assert_eq!(actions, Actions { arm_stuck: Some(stuck_after), ..ISSUE });
+    assert!(subject.machine.is_cancel_asked() && subject.machine.is_cancel_wanted());
+    assert!(!subject.machine.is_cancel_outstanding());
+    assert_eq!(subject.machine.attempts(), 0);
+    let delay = subject.policy.first_delay;
+    assert_eq!(subject.step(Event::CancelIssued), Actions { arm_retry: Some(delay), ..NOTHING });
+    assert!(subject.machine.is_cancel_outstanding() && !subject.machine.is_cancel_wanted());
+    assert_eq!((subject.machine.attempts(), subject.machine.last_answer()), (1, None));
+}
+
+#[test]
+fn clause_2_live_a_second_wish_changes_nothing() {
+    for mut subject in Subject::asked() {
+        let before = subject.machine;
+        assert_eq!(subject.step(Event::CancelAsked), NOTHING);
+        assert_eq!(subject.machine, before);
+    }
+}
+
+#[test]
+fn clause_2_live_whatever_it_answered_the_cancel_is_issued_again_for_ever() {
+    for answer in ANSWERS {
+        let mut subject = Subject::outstanding();
+        for attempt in 1..1000 {
+            assert_eq!(subject.machine.attempts(), attempt);
+            assert_eq!(subject.step(Event::CancelAnswered(answer)), NOTHING);
+            assert!(!subject.machine.is_cancel_wanted(), "it waits for its delay");
+            assert_eq!(subject.step(Event::RetryDue), ISSUE);
+            assert!(subject.machine.is_cancel_wanted());
+            let delay = subject.policy.delay(attempt + 1);
+            let actions = subject.step(Event::CancelIssued);
+            assert_eq!(actions, Actions { arm_retry: Some(delay), ..NOTHING });
+        }
+        assert_eq!(subject.step(completed(-libc::ECANCELED)).settle, Some(Verdict::Cancelled));
+    }
+}
+
+#[test]
+fn clause_2_live_the_delays_grow_to_the_cap() {
+    let policy = CancelPolicy::default();
+    let delays: Vec<u128> = (1..=12).map(|attempt| policy.delay(attempt).as_micros()).collect();
+    let doubled = [200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 51_200];
+    assert_eq!(delays[..9], doubled);
+    assert_eq!(delays[9..], [100_000; 3]);
+    assert_eq!(policy.delay(0), policy.first_delay);
+    assert_eq!(policy.delay(u32::MAX), policy.max_delay);
+    let long = CancelPolicy { first_delay: Duration::MAX, max_delay: Duration::MAX, ..policy };
+    assert_eq!(long.delay(u32::MAX), Duration::MAX, "nothing overflows");
+}
+
+#[test]
+fn clause_2_live_an_overdue_cancel_is_followed_as_soon_as_it_is_answered() {
+    for answer in ANSWERS {
+        let mut subject = Subject::outstanding();
+        assert_eq!(subject.step(Event::RetryDue), NOTHING, "one at a time");
+        assert!(subject.machine.is_cancel_outstanding());
+        assert_eq!(subject.step(Event::RetryDue), NOTHING);
+        assert_eq!(subject.step(Event::CancelAnswered(answer)), ISSUE);
+        assert!(subject.machine.is_cancel_wanted() && !subject.machine.is_cancel_outstanding());
+        assert_eq!(subject.machine.last_answer(), Some(answer));
+    }
+}
+
+#[test]
+fn clause_2_live_a_delay_that_ends_when_nothing_waits_for_it_changes_nothing() {
+    for subject in [Subject::waiting(), Subject::in_flight(), Subject::asked()[0].clone()] {
+        let mut subject = subject;
+        let before = subject.machine;
+        assert_eq!(subject.step(Event::RetryDue), NOTHING);
+        assert_eq!(subject.machine, before);
+    }
+}
+
+#[test]
+fn clause_2_live_the_naive_policy_arms_no_delay() {
+    let mut subject = Subject::in_flight();
+    subject.policy.reissue = false;
+    subject.step(Event::CancelAsked);
+    assert_eq!(subject.step(Event::CancelIssued), NOTHING);
+    assert_eq!(subject.step(Event::CancelAnswered(-libc::EALREADY)), NOTHING);
+    assert_eq!(subject.step(Event::RetryDue), ISSUE, "its driver may still say so");
+}
+
+#[test]
+fn clause_2_live_what_outlives_its_delay_is_reported_once_and_stays_tracked() {
+    for mut subject in Subject::asked() {
+        assert!(!subject.machine.is_stuck());
+        let report = subject.step(Event::StuckDue);
+        assert_eq!(report, Actions { report_stuck: true, ..NOTHING });
+        assert!(subject.machine.is_stuck() && subject.machine.is_in_flight());
+        assert_eq!(subject.step(Event::StuckDue), NOTHING);
+        assert_eq!(subject.step(completed(8)).settle, Some(Verdict::Completed(8)));
+    }
+}
+
+#[test]
+fn clause_2_live_only_what_somebody_wants_to_end_can_be_stuck() {
+    for mut subject in [Subject::waiting(), Subject::in_flight()] {
+        assert_eq!(subject.step(Event::StuckDue), NOTHING);
+        assert!(!subject.machine.is_stuck());
+    }
+}
+
+// Clause 3: memory.
+
+#[test]
+fn clause_3_memory_what_is_given_up_is_never_released() {
+    let mut subjects = Vec::from(Subject::asked());
+    subjects.push(Subject::in_flight());
+    for mut subject in subjects {
+        assert_eq!(subject.step(Event::Abandoned), settles_before_the_answer(Verdict::Stuck));
+        assert!(subject.machine.is_settled() && !subject.machine.is_in_flight());
+        assert_eq!(subject.step(Event::Abandoned), NOTHING);
+        for event in [Event::CancelAsked, Event::RetryDue, Event::StuckDue] {
+            assert_eq!(subject.step(event), NOTHING);
+        }
+        if subject.machine.is_cancel_outstanding() {
+            assert_eq!(subject.step(Event::CancelAnswered(0)), NOTHING);
+            assert!(!subject.machine.is_cancel_outstanding());
+        }
+        for event in [followed(1), completed(8), completed(-libc::EINTR), notified()] {
+            assert_eq!(subject.step(event), NOTHING, "too late");
+        }
+    }
+}
+
+#[test]
+fn clause_3_memory_what_never_reached_the_kernel_is_released_when_given_up() {
+    let mut subject = Subject::waiting();
+    assert_eq!(subject.step(Event::Abandoned), settles(Verdict::Cancelled));
+}
+
+// Clause 4: nothing lost.
+
+#[test]
+fn clause_4_nothing_lost_a_result_wins_over_the_cancel() {
+    for mut subject in Subject::asked() {
+        let outstanding = subject.machine.is_cancel_outstanding();
+        let actions = subject.step(completed(3));
+        assert_eq!(actions.settle, Some(Verdict::Completed(3)));
+        assert_eq!(actions.release, !outstanding);
+    }
+    for result in [0, 1, i32::MAX] {
+        let actions = Subject::resting().step(completed(result));
+        assert_eq!(actions, settles(Verdict::Completed(result)));
+    }
+}
+
+#[test]
+fn clause_4_nothing_lost_an_error_wins_over_the_cancel() {
+    for errno in [libc::EIO, libc::EBADF, libc::EPIPE, libc::EAGAIN, libc::ETIME, 511, 517] {
+        let actions = Subject::resting().step(completed(-errno));
+        assert_eq!(actions, settles(Verdict::Failed(errno)));
+        let actions = Subject::in_flight().step(completed(-errno));
+        assert_eq!(actions, settles(Verdict::Failed(errno)));
+    }
+    let worst = Subject::in_flight().step(completed(i32::MIN));
+    assert_eq!(worst, settles(Verdict::Failed(i32::MAX)));
+}
+
+#[test]
+fn clause_4_nothing_lost_interruptions_after_a_cancel_count_as_cancelled() {
+    for result in RESTARTS.into_iter().chain([-libc::ECANCELED]) {
+        for mut subject in Subject::asked() {
+            let actions = subject.step(completed(result));
+            assert_eq!(actions.settle, Some(Verdict::Cancelled), "{result}");
+            assert!(!actions.resubmit, "once a cancel is asked nothing is tried again");
+        }
+    }
+}
+
+#[test]
+fn clause_4_nothing_lost_interruptions_without_a_cancel_are_tried_again() {
+    for result in RESTARTS {
+        let mut subject = Subject::in_flight();
+        assert_eq!(subject.step(completed(result)), RESUBMIT);
+        assert!(subject.machine.is_waiting() && !subject.machine.is_settled());
+        assert_eq!(subject.step(Event::Submitted { asynchronous: false }), NOTHING);
+        assert_eq!(subject.step(completed(8)), settles(Verdict::Completed(8)));
+    }
+}
+
+#[test]
+fn clause_4_nothing_lost_what_waits_again_is_cancelled_without_the_kernel() {
+    let mut subject = Subject::in_flight().after(completed(-libc::EINTR));
+    assert_eq!(subject.step(Event::CancelAsked), settles(Verdict::Cancelled));
+    let mut subject = Subject::in_flight().after(completed(-libc::EINTR));
+    assert_eq!(subject.step(Event::Abandoned), settles(Verdict::Cancelled));
+}
+
+#[test]
+fn clause_4_nothing_lost_but_not_for_ever() {
+    for result in RESTARTS {
+        let mut subject = Subject::in_flight();
+        for _ in 0..MAX_INTERRUPTIONS {
+            assert_eq!(subject.step(completed(result)), RESUBMIT);
+            subject.step(Event::Submitted { asynchronous: false });
+        }
+        assert_eq!(subject.step(completed(result)), settles(Verdict::Failed(libc::EINTR)));
+    }
+}
+
+#[test]
+fn clause_4_nothing_lost_a_cancellation_that_nobody_here_asked_for_is_an_error() {
+    let actions = Subject::in_flight().step(completed(-libc::ECANCELED));
+    assert_eq!(actions, settles(Verdict::Failed(libc::ECANCELED)));
+}
+
+#[test]
+fn clause_4_nothing_lost_a_worker_that_says_eagain_is_passed_by() {
+    let mut subject = Subject::in_flight_async();
+    assert_eq!(subject.step(completed(-libc::EAGAIN)), RESUBMIT);
+    subject.step(Event::Submitted { asynchronous: false });
+    let actions = subject.step(completed(-libc::EAGAIN));
+    assert_eq!(actions, settles(Verdict::Failed(libc::EAGAIN)), "plain, it is an answer");
+}
+
+#[test]
+fn clause_4_nothing_lost_a_worker_that_says_eagain_after_a_cancel_has_transferred_nothing() {
+    let mut subject = Subject::in_flight_async().after(Event::CancelAsked);
+    assert_eq!(subject.step(completed(-libc::EAGAIN)), settles(Verdict::Cancelled));
+}
+
+#[test]
+fn clause_4_nothing_lost_what_earlier_cqes_delivered_is_the_result() {
+    for last in [-libc::ECANCELED, -libc::EINTR, -512, -libc::EIO, 0] {
+        for asked in [false, true] {
+            let subject = if asked { Subject::resting() } else { Subject::in_flight() };
+            let mut subject = subject.after(followed(5));
+            assert_eq!(subject.step(completed(last)), settles(Verdict::Completed(5)));
+        }
+    }
+    let mut most = Subject::in_flight().after(followed(i32::MAX)).after(followed(1));
+    assert_eq!(most.step(completed(1)), settles(Verdict::Completed(i32::MAX)));
+}
+
+#[test]
+fn clause_4_nothing_lost_an_error_before_the_notification_is_the_result() {
+    // A zero-copy send that fails says so in its first CQE; the notification only frees its memory.
+    let mut subject = Subject::in_flight().after(followed(-libc::EPIPE));
+    assert_eq!(subject.step(notified()), settles(Verdict::Failed(libc::EPIPE)));
+    let mut subject = Subject::resting().after(followed(-libc::ECANCELED));
+    assert_eq!(subject.step(notified()), settles(Verdict::Cancelled));
+    // Interrupted: tried again, and the second try starts from nothing.
+    let mut subject = Subject::in_flight().after(followed(-libc::EINTR));
+    assert_eq!(subject.step(notified()), RESUBMIT);
+    subject.step(Event::Submitted { asynchronous: false });
+    subject.step(followed(8));
+    assert_eq!(subject.step(notified()), settles(Verdict::Completed(8)));
+    let mut again = Subject::in_flight().after(followed(-libc::EINTR)).after(notified());
+    again.step(Event::Submitted { asynchronous: false });
+    assert_eq!(again.step(completed(-libc::EIO)), settles(Verdict::Failed(libc::EIO)));
+}
+
+// Clause 7: bounded.
+
+#[test]
+fn clause_7_bounded_what_waits_is_cancelled_without_the_kernel() {
+    let mut subject = Subject::waiting();
+    assert_eq!(subject.step(Event::CancelAsked), settles(Verdict::Cancelled));
+    assert!(subject.machine.is_cancel_asked() && !subject.machine.is_cancel_wanted());
+    assert_eq!(subject.machine.attempts(), 0);
+}
+
+/// What a driver may say next, given what the machine has told it.
+fn possible(machine: &Machine, policy: &CancelPolicy) -> Vec<Event> {
+    let mut events = vec![Event::CancelAsked, Event::StuckDue, Event::Abandoned];
+    if machine.is_waiting() {
+        events.push(Event::Submitted { asynchronous: false });
+        events.push(Event::Submitted { asynchronous: true });
+    }
+    if machine.is_in_flight() {
+        events.extend([8, 0, -libc::ECANCELED, -libc::EINTR, -libc::EAGAIN].map(completed));
+        events.extend([followed(3), followed(-libc::EPIPE), notified()]);
+    }
+    if machine.is_cancel_wanted() && machine.is_in_flight() {
+        events.push(Event::CancelIssued);
+    }
+    if machine.is_cancel_outstanding() {
+        events.extend([0, -libc::ENOENT, -libc::EALREADY].map(Event::CancelAnswered));
+    }
+    if policy.reissue || machine.is_cancel_asked() {
+        events.push(Event::RetryDue);
+    }
+    events
+}
+
+/// What a driver has seen of one operation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Seen {
+    settled: bool,
+    released: bool,
+    reported: bool,
+    given_up: bool,
+    to_issue: bool,
+    asked: bool,
+}
+
+#[test]
+fn clause_1_once_holds_in_every_order_of_events() {
+    use std::collections::HashSet;
+    let policy = CancelPolicy::default();
+    let mut known = HashSet::new();
+    let mut frontier = vec![(Machine::new(), Seen::default(), 0)];
+    while let Some((machine, seen, depth)) = frontier.pop() {
+        if depth == 12 || !known.insert((machine, seen, depth)) {
+            continue;
+        }
+        for event in possible(&machine, &policy) {
+            let (mut machine, mut seen) = (machine, seen);
+            let was = machine;
+            let actions = machine.step(event, &policy);
+            let context = (was, event, actions);
+            assert!(actions.settle.is_none() || !seen.settled, "settles twice: {context:?}");
+            seen.settled |= actions.settle.is_some();
+            assert_eq!(seen.settled, machine.is_settled(), "{context:?}");
+            assert!(!actions.release || (seen.settled && !seen.released), "{context:?}");
+            assert!(!(actions.release && machine.is_cancel_outstanding()), "{context:?}");
+            seen.released |= actions.release;
+            seen.given_up |= actions.settle == Some(Verdict::Stuck);
+            assert!(!(seen.given_up && seen.released), "leaked, never freed: {context:?}");
+            let due = machine.is_cancel_outstanding();
+            assert!(!seen.settled || seen.released || due || seen.given_up, "{context:?}");
+            assert!(!(actions.report_stuck && (seen.reported || seen.settled)), "{context:?}");
+            seen.reported |= actions.report_stuck;
+            seen.asked |= event == Event::CancelAsked && !seen.settled;
+            assert!(!actions.resubmit || (machine.is_waiting() && !seen.asked), "{context:?}");
+            // A wish to issue stands until it is carried out or pointless, and is told once.
+            let carried_out = event == Event::CancelIssued || seen.settled;
+            assert!(!(actions.issue_cancel && seen.to_issue), "asked for twice: {context:?}");
+            seen.to_issue = (seen.to_issue || actions.issue_cancel) && !carried_out;
+            assert_eq!(seen.to_issue, machine.is_cancel_wanted() && !seen.settled, "{context:?}");
+            assert_eq!(actions.arm_retry.is_some(), event == Event::CancelIssued, "{context:?}");
+            if !seen.settled && seen.asked {
+                // Live: in each such state the next attempt is under way, or its delay is.
+                let next = machine.is_cancel_wanted() || machine.is_cancel_outstanding();
+                let mut later = machine;
+                assert!(next || later.step(Event::RetryDue, &policy).issue_cancel, "{context:?}");
+            }
+            frontier.push((machine, seen, depth + 1));
+        }
+    }
+    assert!(known.len() > 2_000, "{} states", known.len());
+}
+
+// Events that cannot happen: a debug build stops, a release build ignores them.
+
+#[cfg(debug_assertions)]
+mod impossible {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "submitted while")]
+    fn clause_1_once_submitted_twice() {
+        Subject::in_flight().step(Event::Submitted { asynchronous: false });
+    }
+
+    #[test]
+    #[should_panic(expected = "a CQE while")]
+    fn clause_1_once_a_second_final_cqe() {
+        Subject::in_flight().after(completed(8)).step(completed(8));
+    }
+
+    #[test]
+    #[should_panic(expected = "a CQE while")]
+    fn clause_1_once_a_cqe_of_what_was_never_submitted() {
+        Subject::waiting().step(completed(8));
+    }
+
+    #[test]
+    #[should_panic(expected = "issued while")]
+    fn clause_7_bounded_a_cancel_that_nobody_wanted() {
+        Subject::in_flight().step(Event::CancelIssued);
+    }
+
+    #[test]
+    #[should_panic(expected = "answered while")]
+    fn clause_7_bounded_an_answer_to_no_cancel() {
+        Subject::resting().step(Event::CancelAnswered(0));
+    }
+}
+
+#[cfg(not(debug_assertions))]
+#[test]
+fn clause_1_once_events_that_cannot_happen_are_ignored() {
+    let settled = Subject::in_flight().after(completed(8));
+    let answered = Subject::resting().after(completed(8));
+    for (mut subject, event) in [
+        (Subject::in_flight(), Event::Submitted { asynchronous: true }),
+        (settled.clone(), Event::Submitted { asynchronous: true }),
+        (settled.clone(), completed(8)),
+        (Subject::waiting(), completed(8)),
+        (Subject::in_flight(), Event::CancelIssued),
+        (Subject::resting(), Event::CancelIssued),
+        (settled, Event::CancelAnswered(0)),
+        (answered, Event::CancelAnswered(0)),
+        (Subject::resting(), Event::CancelAnswered(0)),
+    ] {
+        let before = subject.machine;
+        assert_eq!(subject.step(event), NOTHING, "{event:?}");
+        assert_eq!(subject.machine, before, "{event:?}");
+    }
+}
