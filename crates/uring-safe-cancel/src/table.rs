@@ -220,7 +220,8 @@ impl<P> Table<P> {
         Some(self.key(slot))
     }
 
-    /// Parks a waiting operation in a list of the caller's.
+    /// Parks a waiting operation in a list of the caller's, out of which it must be taken before it
+    /// settles.
     pub fn park(&mut self, list: &mut List, key: Key) {
         debug_assert!(!self.slots[key.slot as usize].in_waiting);
         list.push_back(&mut self.links, key.slot);
@@ -250,8 +251,10 @@ impl<P> Table<P> {
 
     /// Puts a cancel back that found the submission queue full.
     pub fn put_back_cancel(&mut self, key: Key) {
-        self.slots[key.slot as usize].in_cancels = true;
-        self.cancels.push_front(&mut self.links, key.slot);
+        if self.live(key).is_some_and(|slot| slot.machine.is_cancel_wanted() && !slot.in_cancels) {
+            self.slots[key.slot as usize].in_cancels = true;
+            self.cancels.push_front(&mut self.links, key.slot);
+        }
     }
 
     /// Whether a cancel waits, and there is room for it now.
@@ -290,7 +293,7 @@ impl<P> Table<P> {
             .map(|slot| self.key(slot))
     }
 
-    /// Says that an operation's SQE was queued for the kernel.
+    /// Says that an operation's SQE was queued for the kernel. It must stand in no list.
     #[inline]
     pub fn submitted(&mut self, key: Key, asynchronous: bool) {
         debug_assert!(self.may_submit());
@@ -315,9 +318,10 @@ impl<P> Table<P> {
         let was_outstanding = slot.machine.is_cancel_outstanding();
         let actions = slot.machine.step(event, &self.policy);
         let is_outstanding = slot.machine.is_cancel_outstanding();
-        let left_the_kernel = was_in_flight && !slot.machine.is_in_flight();
+        let is_in_flight = slot.machine.is_in_flight();
 
-        self.in_flight -= u32::from(left_the_kernel);
+        self.in_flight += u32::from(is_in_flight && !was_in_flight);
+        self.in_flight -= u32::from(was_in_flight && !is_in_flight);
         self.cancels_outstanding += u32::from(is_outstanding && !was_outstanding);
         self.cancels_outstanding -= u32::from(was_outstanding && !is_outstanding);
         if actions.issue_cancel {

@@ -53,6 +53,12 @@ impl List {
         self.length
     }
 
+    #[cfg(test)]
+    pub(super) fn iter<'a>(&self, links: &'a Links) -> impl Iterator<Item = u32> + 'a {
+        let listed = |slot| (slot != NOWHERE).then_some(slot);
+        std::iter::successors(listed(self.first), move |&slot| listed(links.0[slot as usize].next))
+    }
+
     pub(super) fn push_back(&mut self, links: &mut Links, slot: u32) {
         debug_assert!(links.0[slot as usize] == UNLINKED && self.first != slot);
         links.0[slot as usize].previous = self.last;
