@@ -9,7 +9,7 @@ pub const MAX_VECTORS: usize = 1024;
 /// The parts of a vectored operation, and the array that names them to the kernel.
 #[derive(Debug)]
 pub struct Vectors {
-    /// The parts, in order.
+    /// The parts, in order. Those beyond as many as it was made with are not read or written.
     pub parts: Vec<Memory>,
     /// Where in the file, in bytes, or [`super::CURRENT_POSITION`].
     pub offset: u64,
@@ -39,13 +39,21 @@ impl Vectors {
         }
         let bytes = parts.len().max(1) * size_of::<libc::iovec>();
         let array = arena.allocate(bytes).map_err(VectorsError::Arena)?;
-        for (index, part) in parts.iter().enumerate() {
-            let vector = libc::iovec { iov_base: part.as_mut_ptr().cast(), iov_len: part.len() };
-            // SAFETY: the array was just allocated with room for every part, is aligned to a page, and
-            // nobody else knows it.
-            unsafe { array.as_mut_ptr().cast::<libc::iovec>().add(index).write(vector) };
-        }
         Ok(Self { parts, offset, array })
+    }
+
+    /// The address of the array for the kernel, and how many parts it names. It is filled only now,
+    /// when the parts are the ring's: until then their owner may have changed them.
+    fn array(&self) -> (usize, u32) {
+        let room = self.array.len() / size_of::<libc::iovec>();
+        let named = self.parts.iter().take(room);
+        for (index, part) in named.enumerate() {
+            let vector = libc::iovec { iov_base: part.as_mut_ptr().cast(), iov_len: part.len() };
+            // SAFETY: the array has room for as many, is aligned to a page, and nobody else knows it
+            // but the kernel, which does not have this operation while its SQE is made.
+            unsafe { self.array.as_mut_ptr().cast::<libc::iovec>().add(index).write(vector) };
+        }
+        (self.array.address(), self.parts.len().min(room) as u32)
     }
 }
 
@@ -69,22 +77,16 @@ pub struct WriteVectored {
 
 impl ReadVectored {
     pub(super) fn work(&self) -> Work {
-        Work::Readv {
-            descriptor: self.descriptor.number(),
-            vectors: self.vectors.array.address(),
-            count: self.vectors.parts.len() as u32,
-            offset: self.vectors.offset,
-        }
+        let (vectors, count) = self.vectors.array();
+        let offset = self.vectors.offset;
+        Work::Readv { descriptor: self.descriptor.number(), vectors, count, offset }
     }
 }
 
 impl WriteVectored {
     pub(super) fn work(&self) -> Work {
-        Work::Writev {
-            descriptor: self.descriptor.number(),
-            vectors: self.vectors.array.address(),
-            count: self.vectors.parts.len() as u32,
-            offset: self.vectors.offset,
-        }
+        let (vectors, count) = self.vectors.array();
+        let offset = self.vectors.offset;
+        Work::Writev { descriptor: self.descriptor.number(), vectors, count, offset }
     }
 }

@@ -3,7 +3,7 @@
 use super::fake_tests::*;
 use crate::kernel::Work;
 use crate::machine::MAX_INTERRUPTIONS;
-use crate::operation::{Close, Open, Read, Sleep, CURRENT_POSITION};
+use crate::operation::{Close, Open, Read, ReadVectored, Sleep, Vectors, CURRENT_POSITION};
 use crate::{CancelPolicy, Descriptor, Extra, Key, Operation, Options, Refusal, Verdict};
 use std::fs::File;
 use std::os::fd::{AsRawFd, IntoRawFd};
@@ -821,4 +821,37 @@ fn positions_a_turn_that_comes_while_the_ring_is_full_waits_in_the_queue() {
     run(&mut ring, &fake);
     assert_eq!(fake.submissions(third).len(), 1);
     assert_eq!(ring.pending(), 0);
+}
+
+#[test]
+fn clause_3_memory_a_vectored_operation_names_the_parts_that_it_holds() {
+    let (mut ring, fake) = ring();
+    let part = |ring: &FakeRing| ring.arena().allocate(8).unwrap();
+    let parts = vec![part(&ring), part(&ring)];
+    let mut vectors = Vectors::new(ring.arena(), parts, 0).unwrap();
+    // The parts are public: who changes them must not leave the kernel with freed memory.
+    let other = part(&ring);
+    let address = other.address();
+    vectors.parts[0] = other;
+    vectors.parts.pop();
+    let descriptor = Descriptor::Borrowed(0);
+    submit(&mut ring, ReadVectored { descriptor, vectors }, 7);
+    settle(&mut ring);
+    let Work::Readv { vectors, count, .. } = fake.script(|s| s.taken[0].work) else { panic!() };
+    assert_eq!(count, 1);
+    // SAFETY: the ring holds the array, whose first entry was just submitted.
+    let vector = unsafe { *(vectors as *const libc::iovec) };
+    assert_eq!((vector.iov_base as usize, vector.iov_len), (address, 8));
+}
+
+#[test]
+fn clause_3_memory_parts_beyond_the_array_are_not_named() {
+    let (mut ring, fake) = ring();
+    let mut vectors = Vectors::new(ring.arena(), Vec::new(), 0).unwrap();
+    let part = ring.arena().allocate(8).unwrap();
+    vectors.parts = vec![part; 2000];
+    submit(&mut ring, ReadVectored { descriptor: Descriptor::Borrowed(0), vectors }, 7);
+    settle(&mut ring);
+    let Work::Readv { count, .. } = fake.script(|s| s.taken[0].work) else { panic!() };
+    assert_eq!(count, 1, "there is room for one");
 }
