@@ -33,7 +33,8 @@ impl std::fmt::Debug for Ring {
 }
 
 impl RealKernel {
-    /// Sets a ring up, with `entries` SQEs and `completions` CQEs (both rounded up to powers of two).
+    /// Sets a ring up, with `entries` SQEs (as many as there are CQEs, at most) and `completions` CQEs
+    /// (at least eight), both rounded up to powers of two.
     pub fn new(entries: u32, completions: u32) -> Result<Self, SetupError> {
         let (ring, fallbacks) = setup::set_up(entries, completions)?;
         let zero = Timespec::new();

@@ -56,7 +56,9 @@ const FLAG_SETS: [Fallbacks; 4] = [
 ];
 
 pub(super) fn set_up(entries: u32, completions: u32) -> Result<(IoUring, Fallbacks), SetupError> {
-    let (mut entries, mut completions) = (entries, completions);
+    let mut completions = completions.max(FEWEST_ENTRIES);
+    // More SQEs than CQEs would be EINVAL, and be of no use.
+    let mut entries = entries.clamp(1, completions);
     let mut fewer_entries = false;
     loop {
         match with_flags(entries, completions) {
@@ -98,4 +100,19 @@ fn with_flags(entries: u32, completions: u32) -> io::Result<(IoUring, Fallbacks)
         }
     }
     Err(last.unwrap_or_else(|| io::Error::from_raw_os_error(libc::EINVAL)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::RealKernel;
+    use super::FEWEST_ENTRIES;
+
+    #[test]
+    fn clause_7_bounded_no_ring_is_too_small_for_an_operation_and_its_cancel() {
+        for (entries, completions) in [(0, 0), (1, 1), (1, 4), (4, 1), (1024, 16), (8, 100)] {
+            let kernel = RealKernel::new(entries, completions).expect("a ring");
+            assert!(kernel.completions() >= completions.max(FEWEST_ENTRIES));
+            assert!((1..=kernel.completions()).contains(&kernel.entries()));
+        }
+    }
 }
