@@ -285,8 +285,6 @@ impl<K: Kernel, C> Ring<K, C> {
 
     /// Hands everything queued to the kernel and gives at most `limit` completions to `sink`.
     pub fn flush(&mut self, limit: usize, sink: &mut impl FnMut(Completion<C>)) -> Flushed {
-        // A shared duplicate would keep a pipe open that its user closed.
-        self.duplicates.forget();
         let mut delivered = 0;
         loop {
             self.fill();
@@ -307,6 +305,8 @@ impl<K: Kernel, C> Ring<K, C> {
             }
         }
         self.arm();
+        // A shared duplicate would keep a pipe open that its user closed.
+        self.duplicates.forget();
         // The kernel may have refused before and not now, but nobody has filled the queue since.
         let left_over = self.may_queue() || (!self.ready.is_empty() && limit > 0);
         Flushed { delivered, again: self.kernel_refuses || left_over }

@@ -632,6 +632,32 @@ fn clause_5_no_leaks_duplicates_live_no_longer_than_their_operations() {
     assert_eq!(unsafe { libc::poll(&mut poll, 1, 0) }, 1, "no writer is left");
 }
 
+#[test]
+fn clause_5_no_leaks_nor_does_the_ring_keep_one_after_a_flush() {
+    let (mut ring, fake) = ring();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let memory = ring.arena().allocate(8).unwrap();
+    let descriptor = Descriptor::Borrowed(writer.as_raw_fd());
+    let key = submit(&mut ring, Read { descriptor, memory, offset: 0 }, 0);
+    settle(&mut ring);
+    fake.complete(key, -libc::EINTR);
+    submit_reads(&mut ring, 1..5);
+    fake.script(|s| s.always = Some(Enter::Refuse(libc::EAGAIN)));
+    settle(&mut ring);
+    // It waits at the head of the queue without a duplicate. The next flush finds no room for it, makes
+    // one, gets room after all, and ends with nothing left.
+    fake.script(|s| {
+        s.always = None;
+        s.enters = [Enter::Refuse(libc::EAGAIN)].into();
+        s.instant = Some(8);
+    });
+    assert_eq!((settle(&mut ring).len(), ring.pending()), (5, 0));
+    drop(writer);
+    let mut poll = libc::pollfd { fd: reader.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: the pointer is to one pollfd of this frame.
+    assert_eq!(unsafe { libc::poll(&mut poll, 1, 0) }, 1, "no writer is left");
+}
+
 // A close always closes, and closes once.
 
 #[test]
