@@ -11,10 +11,16 @@ use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{Fd, FsyncFlags, TimeoutFlags, Timespec};
 use io_uring::{cqueue, opcode, IoUring};
 use std::io;
+use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, RawFd};
 
 /// A ring of this thread. The kernel accepts entries only from the thread that made it
-/// (`SINGLE_ISSUER`), where it has that.
+/// (`SINGLE_ISSUER`), where it has that, so it cannot leave:
+///
+/// ```compile_fail
+/// fn elsewhere<T: Send>() {}
+/// elsewhere::<uring_safe_cancel::RealKernel>();
+/// ```
 #[derive(Debug)]
 pub struct RealKernel {
     ring: Ring,
@@ -22,6 +28,8 @@ pub struct RealKernel {
     /// The deadlines of a timer and of its change. The kernel copies them when it takes the SQE,
     /// before `enter` returns; until then they stay where they are.
     deadlines: Box<[Timespec; 2]>,
+    /// Neither Send nor Sync.
+    thread: PhantomData<*mut ()>,
 }
 
 struct Ring(IoUring);
@@ -38,7 +46,12 @@ impl RealKernel {
     pub fn new(entries: u32, completions: u32) -> Result<Self, SetupError> {
         let (ring, fallbacks) = setup::set_up(entries, completions)?;
         let zero = Timespec::new();
-        Ok(Self { ring: Ring(ring), fallbacks, deadlines: Box::new([zero, zero]) })
+        Ok(Self {
+            ring: Ring(ring),
+            fallbacks,
+            deadlines: Box::new([zero, zero]),
+            thread: PhantomData,
+        })
     }
 
     /// The ring's descriptor: readable while there are completions.
@@ -133,8 +146,8 @@ impl Kernel for RealKernel {
 
     #[inline]
     fn queued(&self) -> u32 {
-        // SAFETY: `self` is not shared (the ring is neither Send nor Sync while it is borrowed here),
-        // and the view lives within this expression.
+        // SAFETY: the kernel is not Sync, so this thread alone has it, and the view lives within this
+        // expression.
         unsafe { self.ring.0.submission_shared() }.len() as u32
     }
 
