@@ -80,7 +80,7 @@ fn the_program_prints_a_table_and_exits_with_zero() {
 
 #[test]
 fn the_program_prints_json() {
-    let arguments = ["--rounds", "20", "--async", "--spin", "5", "--add", "0", "--json"];
+    let arguments = ["--rounds", "20", "--async", "--spin", "5", "--add", "1", "--json"];
     let output = program().args(arguments).output().unwrap();
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["ok"], true);
