@@ -50,6 +50,8 @@ pub(super) struct State {
     pub(super) entered: usize,
     /// What the next cancels do; afterwards each answers -EALREADY and does nothing.
     pub(super) cancels: VecDeque<Script>,
+    /// Whether cancels beyond the scripted ones end their targets.
+    pub(super) honest: bool,
     /// What a change of the timer answers, if it does not just work.
     pub(super) updates: VecDeque<i32>,
     /// Whether changes of the timer stay unanswered.
@@ -139,7 +141,7 @@ impl Fake {
 
     /// When the timer fires.
     pub(super) fn timer(&self) -> Option<Nanoseconds> {
-        self.0.borrow().timer.map(|(_, deadline)| deadline)
+        self.script(|s| s.timer).map(|(_, deadline)| deadline)
     }
 
     pub(super) fn now(&self) -> Nanoseconds {
@@ -231,7 +233,16 @@ impl State {
             }
             Work::Cancel { target } => {
                 assert_eq!(target.kind(), Kind::Target);
-                let script = self.cancels.pop_front().unwrap_or(lost(-libc::EALREADY));
+                let (tagged, done) = (target.user_data(), |cqe: &Cqe| cqe.user_data);
+                let has_it = self.on_the_way.contains_key(&tagged)
+                    && !self.cqes.iter().any(|cqe| done(cqe) == tagged && !cqe.more);
+                let otherwise = match self.honest {
+                    true if has_it => ends(0, -libc::ECANCELED),
+                    true => lost(-libc::ENOENT),
+                    false => lost(-libc::EALREADY),
+                };
+                let mut script = self.cancels.pop_front().unwrap_or(otherwise);
+                script.target = script.target.filter(|_| has_it);
                 let answers = [
                     script.answer.map(|result| (tag, result)),
                     script.target.map(|result| (target.user_data(), result)),
