@@ -68,7 +68,7 @@ export interface RingEvents {
 }
 
 /** Its name is what the error says that posting a ring to another thread throws. */
-class ARingBelongsToTheThreadThatMadeIt {}
+function aRingBelongsToTheThreadThatMadeIt(): void {}
 
 let current: Ring | undefined
 
@@ -107,7 +107,7 @@ export class Ring extends EventEmitter<RingEvents> {
     this.#ended = new Promise((resolve) => {
       this.#end = resolve
     })
-    Object.defineProperty(this, 'thread', { value: ARingBelongsToTheThreadThatMadeIt, enumerable: true })
+    Object.defineProperty(this, 'thread', { value: aRingBelongsToTheThreadThatMadeIt, enumerable: true })
   }
 
   /** This thread's own ring, made with the defaults at the first call, and again after it was closed. */

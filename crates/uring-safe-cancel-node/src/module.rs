@@ -8,7 +8,7 @@ use crate::waker::Waker;
 use napi::bindgen_prelude::{Either, Env, Function, Int32Array, Object, Result};
 use napi::{sys, JsValue};
 use napi_derive::napi;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
@@ -71,9 +71,9 @@ pub struct NativeProbe {
     /// Why there is no io_uring.
     pub failure: Option<SetupFailure>,
     /// Which operations the kernel knows.
-    pub operations: HashMap<String, bool>,
+    pub operations: BTreeMap<String, bool>,
     /// Which setup flags it knows.
-    pub flags: HashMap<String, bool>,
+    pub flags: BTreeMap<String, bool>,
 }
 
 /// Asks the kernel, with a small ring that is closed again.
