@@ -57,8 +57,9 @@ struct Held<C> {
 pub struct Flushed {
     /// Completions given to the sink.
     pub delivered: usize,
-    /// The kernel could not take everything for want of memory or room, and no CQE will tell when it
-    /// can: flush again after a millisecond or so.
+    /// Something is left that no CQE will tell of: the kernel could not take everything for want of
+    /// memory or room, or the limit kept back completions that needed no CQE. Flush again after a
+    /// millisecond or so.
     pub again: bool,
 }
 
@@ -308,7 +309,7 @@ impl<K: Kernel, C> Ring<K, C> {
         // A shared duplicate would keep a pipe open that its user closed.
         self.duplicates.forget();
         // The kernel may have refused before and not now, but nobody has filled the queue since.
-        let left_over = self.may_queue() || (!self.ready.is_empty() && limit > 0);
+        let left_over = self.may_queue() || !self.ready.is_empty();
         Flushed { delivered, again: self.kernel_refuses || left_over }
     }
 

@@ -98,6 +98,18 @@ fn clause_2_live_a_limit_on_completions_holds_up_no_cancel() {
     assert!(fake.cancels(hung) == 2 || fake.is_readable() || flushed.again);
 }
 
+#[test]
+fn clause_1_once_who_may_deliver_nothing_now_is_told_to_come_back() {
+    let (mut ring, fake) = ring();
+    submit_reads(&mut ring, 0..IN_FLIGHT);
+    let waits = submit_read(&mut ring, 99);
+    settle(&mut ring);
+    ring.cancel(waits);
+    let (done, flushed) = flush(&mut ring, 0);
+    assert!(done.is_empty() && flushed.again && !fake.is_readable());
+    assert_eq!(settle(&mut ring), [(99, Verdict::Cancelled)]);
+}
+
 // Clause 1: once.
 
 #[test]
@@ -950,7 +962,7 @@ impl Chaos {
             self.stuck += usize::from(verdict == Verdict::Stuck);
         }
         let asleep = !flushed.again && !self.fake.is_readable();
-        if asleep && limit > 0 && self.ring.pending() > 0 {
+        if asleep && self.ring.pending() > 0 {
             assert!(!self.fake.held().is_empty(), "asleep, and nothing would wake anybody");
             let (due, timer) = (self.ring.deadlines.earliest(), self.fake.timer());
             assert!(due.is_none_or(|due| timer.is_some_and(|timer| timer <= due)), "clause 2");
