@@ -25,7 +25,7 @@ runs two scenarios: 'as reported' (neither) and 'provoked' (both).
   --help          print this
 
 Exit status: 0; 1 if safe lost an operation or if anything was lost or invented on the way; 2 without
-io_uring; 64 for wrong arguments.";
+io_uring; 64 for wrong arguments; 71 without eventfds or threads.";
 
 /// The longest spin before the cancels in the scenario 'provoked'.
 const SPIN_MICROSECONDS: u64 = 30;

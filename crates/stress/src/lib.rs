@@ -13,6 +13,7 @@ pub mod conservation;
 pub mod eventfd;
 pub mod histogram;
 pub mod json;
+pub mod program;
 pub mod progress;
 pub mod run;
 pub mod scenario;

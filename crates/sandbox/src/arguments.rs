@@ -1,0 +1,105 @@
+//! The command line.
+
+use lexopt::prelude::*;
+use lexopt::{Error, Parser};
+use std::ffi::OsString;
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+Usage: sandbox [options] [--] command [arguments]
+
+  --no-io-uring           io_uring_setup, _enter and _register fail (by a seccomp filter)
+  --io-uring-errno NAME   with EPERM (default) or ENOSYS; implies --no-io-uring
+  --memlock BYTES         limit of locked memory, soft and hard (root is above it: see --uid)
+  --nofile N              limit of descriptors, soft and hard
+  --uid N                 run as this user and group, without other groups; takes root
+  --help                  print this
+
+Exit status: the command's; 125 if the sandbox could not be made, 126 if the command cannot be run, 127
+if it is not there.";
+
+/// What to do.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Arguments {
+    /// What the three system calls of io_uring answer, if they are forbidden.
+    pub io_uring_errno: Option<u16>,
+    /// Bytes.
+    pub memlock: Option<u64>,
+    /// The lowest number that no descriptor may have.
+    pub nofile: Option<u64>,
+    /// User and group.
+    pub uid: Option<u32>,
+    /// The command and its arguments: never empty.
+    pub command: Vec<OsString>,
+}
+
+/// Reads the arguments, without the program's name. `None` asks for [`HELP`].
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Arguments>, Error> {
+    let mut parser = Parser::from_args(arguments);
+    let mut parsed = Arguments::default();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("no-io-uring") => {
+                parsed.io_uring_errno.get_or_insert(libc::EPERM as u16);
+            }
+            Long("io-uring-errno") => {
+                parsed.io_uring_errno = Some(parser.value()?.parse_with(|name| match name {
+                    "EPERM" => Ok(libc::EPERM as u16),
+                    "ENOSYS" => Ok(libc::ENOSYS as u16),
+                    _ => Err("it must be EPERM or ENOSYS"),
+                })?);
+            }
+            Long("memlock") => parsed.memlock = Some(parser.value()?.parse()?),
+            Long("nofile") => parsed.nofile = Some(parser.value()?.parse()?),
+            Long("uid") => parsed.uid = Some(parser.value()?.parse()?),
+            Long("help") | Short('h') => return Ok(None),
+            Value(command) => {
+                parsed.command = vec![command];
+                parsed.command.extend(parser.raw_args()?);
+            }
+            other => return Err(other.unexpected()),
+        }
+    }
+    if parsed.command.is_empty() {
+        return Err("no command".into());
+    }
+    Ok(Some(parsed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Option<Arguments>, String> {
+        parse(line.split_whitespace().map(OsString::from)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn options_end_where_the_command_begins() {
+        let line = "--no-io-uring --memlock 0 --nofile 9 --uid 65534 -- stress --uid x -- y";
+        let arguments = parsed(line).unwrap().unwrap();
+        assert_eq!(arguments.command, ["stress", "--uid", "x", "--", "y"]);
+        assert_eq!(arguments.io_uring_errno, Some(libc::EPERM as u16));
+        assert_eq!((arguments.memlock, arguments.nofile), (Some(0), Some(9)));
+        assert_eq!(arguments.uid, Some(65534));
+        assert_eq!(parsed("true --help").unwrap().unwrap().command, ["true", "--help"]);
+        let chosen = parsed("--io-uring-errno ENOSYS --no-io-uring true").unwrap().unwrap();
+        assert_eq!(chosen.io_uring_errno, Some(libc::ENOSYS as u16));
+        assert_eq!(parsed("--help"), Ok(None));
+    }
+
+    #[test]
+    fn wrong_arguments_are_named() {
+        for (line, part) in [
+            ("", "no command"),
+            ("--no-io-uring --", "no command"),
+            ("--uid -1 true", "\"-1\""),
+            ("--memlock much true", "\"much\""),
+            ("--io-uring-errno EIO true", "EPERM or ENOSYS"),
+            ("--gid 1 true", "--gid"),
+        ] {
+            let error = parsed(line).unwrap_err();
+            assert!(error.contains(part), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What commands meet in the sandbox. The command is this test program, run again as the stress program.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+const INSIDE: &str = "URING_SAFE_CANCEL_INSIDE_SANDBOX";
+
+/// Not a test outside of the sandbox: inside, it is the stress program.
+#[test]
+fn inside() {
+    if let Ok(arguments) = std::env::var(INSIDE) {
+        let arguments = arguments.split_whitespace().map(Into::into);
+        std::process::exit(uring_safe_cancel_stress::program::main(arguments).into());
+    }
+}
+
+/// A copy of this program where every user may run it.
+struct Copy(PathBuf);
+
+impl Copy {
+    fn new(name: &str) -> Self {
+        let name = format!("uring-safe-cancel-sandbox-{}-{name}", std::process::id());
+        let copy = Self(std::env::temp_dir().join(name));
+        std::fs::copy(std::env::current_exe().unwrap(), &copy.0).unwrap();
+        copy
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn is_root() -> bool {
+    // SAFETY: the call takes nothing and cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
+fn sandbox(options: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
+    command.args(options).arg("--");
+    command
+}
+
+fn stress(options: &[&str], name: &str, arguments: &str) -> (Option<i32>, String) {
+    let copy = Copy::new(name);
+    let mut command = sandbox(options);
+    command.arg(&copy.0).args(["--exact", "inside", "--nocapture"]).env(INSIDE, arguments);
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let text = String::from_utf8_lossy(&stdout) + String::from_utf8_lossy(&stderr);
+    (status.code(), text.into_owned())
+}
+
+#[test]
+fn without_restrictions_the_command_just_runs() {
+    let (status, text) = stress(&[], "plain", "--rounds 5 --mode safe");
+    assert_eq!(status, Some(0), "{text}");
+}
+
+#[test]
+fn without_io_uring_the_stress_program_says_why_and_exits_with_two() {
+    let (status, text) = stress(&["--no-io-uring"], "eperm", "--rounds 5");
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("EPERM") && text.contains("seccomp"), "{text}");
+    let (status, text) = stress(&["--io-uring-errno", "ENOSYS"], "enosys", "--rounds 5");
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("ENOSYS") && text.contains("5.10 or newer"), "{text}");
+}
+
+#[test]
+fn without_locked_memory_there_is_a_clear_error_or_the_kernel_does_not_count_it() {
+    // Root is above the limit.
+    let user: &[&str] = if is_root() { &["--uid", "65534"] } else { &[] };
+    let options = |bytes| [user, &["--memlock", bytes]].concat();
+    let (status, text) = stress(&options("0"), "memlock", "--rounds 5 --mode safe");
+    match status {
+        // Rings count since 6.14, and before 5.12.
+        Some(2) => assert!(text.contains("ENOMEM") && text.contains("ulimit -l"), "{text}"),
+        Some(0) => println!("this kernel does not count rings"),
+        _ => panic!("{text}"),
+    }
+    // Root is above the limit, and tells that the zero was it.
+    if is_root() {
+        let (status, text) = stress(&["--memlock", "0"], "root", "--rounds 5 --mode safe");
+        assert_eq!(status, Some(0), "{text}");
+    }
+}
+
+#[test]
+fn without_descriptors_there_is_a_clear_error() {
+    let (status, text) = stress(&["--nofile", "4"], "nofile", "--rounds 5");
+    assert_ne!(status, Some(0), "{text}");
+    assert!(text.contains("EMFILE") || text.contains("Too many open files"), "{text}");
+}
+
+#[test]
+fn the_commands_user_and_group_are_those_asked_for() {
+    if !is_root() {
+        let output = sandbox(&["--uid", "65534"]).arg("true").output().unwrap();
+        assert_eq!(output.status.code(), Some(125));
+        return;
+    }
+    let script = "echo $(id -u) $(id -g) $(id -G)";
+    let output = sandbox(&["--uid", "65534"]).args(["sh", "-c", script]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "65534 65534 65534");
+}
+
+#[test]
+fn failures_of_its_own_have_exit_statuses_of_their_own() {
+    for (options, command, status, part) in [
+        (&["--frob"][..], "true", 125, "--frob"),
+        (&[], "/no/such/command", 127, "/no/such/command"),
+        (&[], "/etc/passwd", 126, "/etc/passwd"),
+    ] {
+        let output = sandbox(options).arg(command).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(status), "{text}");
+        assert!(text.contains(part), "{text}");
+    }
+    let output = sandbox(&["--nofile", "7"]).args(["sh", "-c", "ulimit -n; exit 9"]).output();
+    let output = output.unwrap();
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(9), &b"7\n"[..]));
+}
