@@ -86,9 +86,6 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
         ("  p99", microseconds(tally.latency.quantile(0.99))),
         ("  max", microseconds(tally.latency.longest())),
         ("rounds/s", format!("{:.0}", tally.rounds as f64 / seconds)),
-        (
-            "nothing lost or invented",
-            (if report.problems.is_empty() { "yes" } else { "NO" }).into(),
-        ),
+        ("conserved", (if report.problems.is_empty() { "yes" } else { "NO" }).into()),
     ]
 }
