@@ -394,7 +394,7 @@ test('clause 7, bounded: reads at the current position of a pipe stay concurrent
   t.like(ring.stats(), { inFlight: 3, queued: 0 })
   await ring.write(writeFd, 'abc')
   const letters = (await Promise.all(reads)).map(({ buffer }) => buffer.toString())
-  t.deepEqual(new Set(letters), new Set(['a', 'b', 'c']))
+  t.true(['a', 'b', 'c'].every((letter) => letters.includes(letter)), letters.join())
 })
 
 test('timers fire while operations settle without end', async (t) => {

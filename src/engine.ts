@@ -43,6 +43,7 @@ export class Engine {
   readonly #hasTurns = hasLibuv()
   #isFlushScheduled = false
   #isTurnScheduled = false
+  #isRetryScheduled = false
   #isClosed = false
   #isFinished = false
 
@@ -146,7 +147,7 @@ export class Engine {
       setImmediate(() => {
         this.#isTurnScheduled = false
         if (!this.#isFinished) this.native.turn()
-      }).unref()
+      })
     }
   }
 
@@ -158,7 +159,13 @@ export class Engine {
     for (let index = 0, at = HEADER_WORDS; index < count; index += 1, at += COMPLETION_WORDS) {
       this.#settle(words[at] ?? 0, words[at + 1] ?? 0, words[at + 2] ?? 0, words[at + 3] ?? 0)
     }
-    if (isAgain) setTimeout(() => this.schedule(), AGAIN_MILLISECONDS)
+    if (isAgain && !this.#isRetryScheduled) {
+      this.#isRetryScheduled = true
+      setTimeout(() => {
+        this.#isRetryScheduled = false
+        this.schedule()
+      }, AGAIN_MILLISECONDS)
+    }
     if (hasReports) this.#report()
     if (this.#isClosed) this.#checkDrained()
   }
