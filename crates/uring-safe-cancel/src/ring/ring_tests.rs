@@ -219,6 +219,37 @@ fn clause_2_live_one_cancel_at_a_time_and_an_overdue_one_is_followed_at_once() {
 }
 
 #[test]
+fn clause_2_live_asking_again_changes_nothing() {
+    let (mut ring, fake) = ring();
+    let key = submit_read(&mut ring, 7);
+    settle(&mut ring);
+    for _ in 0..10 {
+        assert!(ring.cancel(key));
+        assert_eq!(ring.cancel_all(), 1);
+        run(&mut ring, &fake);
+    }
+    assert_eq!((fake.cancels(key), ring.stats().cancels_requested), (1, 1));
+}
+
+#[test]
+fn clause_2_live_destroy_cancels_everything_and_is_done_when_that_is() {
+    let (mut ring, fake) = ring();
+    let file = seekable();
+    submit_all_at_position(&mut ring, &file, 0..5);
+    submit_reads(&mut ring, 5..30);
+    settle(&mut ring);
+    fake.script(|s| s.honest = true);
+    ring.destroy(Duration::from_secs(2));
+    ring.destroy(Duration::from_secs(9));
+    assert!(!ring.is_drained());
+    let done = run(&mut ring, &fake);
+    assert_eq!(done.len(), 30);
+    assert!(done.iter().all(|&(_, verdict)| verdict == Verdict::Cancelled));
+    assert!(ring.is_drained() && !ring.is_given_up());
+    assert_eq!(ring.arena().usage().held, 0);
+}
+
+#[test]
 fn clause_2_live_the_naive_policy_loses_what_the_kernel_loses() {
     let cancel = CancelPolicy { reissue: false, ..CancelPolicy::default() };
     let (mut ring, fake) = ring_with(Options { cancel, ..Options::default() });
@@ -307,7 +338,8 @@ fn clause_2_live_an_earlier_deadline_moves_the_timer_on_every_kernel() {
         assert_eq!(fake.timer(), Some(fake.now() + 60_000_000_000));
         let operation = read(&ring);
         submit_with(&mut ring, operation, soon, 1);
-        fake.script(|s| s.updates = [answer].into());
+        // No kernel has it now and not then.
+        fake.script(|s| s.updates = std::iter::repeat_n(answer, 200_000).collect());
         run(&mut ring, &fake);
         assert_eq!(fake.timer(), Some(fake.now() + 1_000_000_000), "answer {answer}");
         fake.script(|s| s.cancels = [ends(0, -libc::ECANCELED)].into());
@@ -462,6 +494,22 @@ fn clause_3_memory_a_drain_ends_in_time_also_when_the_kernel_takes_nothing() {
     let cancelled = done.iter().filter(|(_, verdict)| *verdict == Verdict::Cancelled).count();
     assert_eq!((done.len(), stuck + cancelled), (6, 6));
     assert_eq!(ring.arena().usage().held, stuck * 4096);
+}
+
+#[test]
+fn clause_3_memory_what_is_given_up_at_once_is_leaked_and_the_rest_is_freed() {
+    let (mut ring, fake) = ring();
+    let file = seekable();
+    submit_all_at_position(&mut ring, &file, 0..5);
+    submit_reads(&mut ring, 5..30);
+    settle(&mut ring);
+    ring.abandon();
+    let done = settle(&mut ring);
+    let stuck = done.iter().filter(|&&(_, verdict)| verdict == Verdict::Stuck).count();
+    assert_eq!((done.len(), stuck), (30, IN_FLIGHT as usize));
+    assert_eq!(ring.arena().usage().held, stuck * 4096);
+    fake.pass(Duration::from_secs(9));
+    assert_eq!(run(&mut ring, &fake), []);
 }
 
 #[test]
@@ -743,6 +791,23 @@ fn clause_6_no_mistaken_identity_a_slot_is_not_reused_while_a_cancel_names_it() 
     assert_eq!(fake.cancels(first), 1);
     assert_eq!(ring.client(first), None);
     assert_eq!(ring.client(third), Some(&2));
+}
+
+#[test]
+fn clause_6_no_mistaken_identity_a_timeout_ends_with_its_operation() {
+    let (mut ring, fake) = ring();
+    let extra = Extra { timeout: Some(Duration::from_secs(1)), ..Extra::default() };
+    let operation = read(&ring);
+    let first = submit_with(&mut ring, operation, extra, 0);
+    settle(&mut ring);
+    fake.complete(first, 8);
+    settle(&mut ring);
+    let second = submit_read(&mut ring, 1);
+    assert_eq!(second.slot(), first.slot());
+    settle(&mut ring);
+    fake.pass(Duration::from_secs(2));
+    assert_eq!(run(&mut ring, &fake), []);
+    assert_eq!((fake.cancels(second), ring.stats().cancels_requested), (0, 0));
 }
 
 // Clause 7: bounded.
