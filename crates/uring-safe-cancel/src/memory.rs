@@ -2,8 +2,7 @@
 //!
 //! An [`Arena`] hands out [`Memory`], a counted reference to a piece of a mapping. The in-flight table
 //! holds one for each operation until the final CQE, a client may hold others (a JavaScript
-//! ArrayBuffer, a [`Buffer`](crate::Buffer)), and the piece is used again only after the last one is
-//! gone.
+//! ArrayBuffer, a tokio client's buffer), and the piece is used again only after the last one is gone.
 
 mod chunk;
 mod mapping;
