@@ -41,20 +41,22 @@ impl Mailbox {
     /// Takes what was posted. The next post wakes `driver`: both under one lock, so that none falls
     /// between.
     pub(super) fn collect(&self, driver: &Waker) -> Vec<Key> {
+        let driver = driver.clone();
         let mut contents = self.lock();
-        match &mut contents.driver {
-            Some(known) => known.clone_from(driver),
-            None => contents.driver = Some(driver.clone()),
-        }
-        std::mem::take(&mut contents.keys)
+        let known = contents.driver.replace(driver);
+        let keys = std::mem::take(&mut contents.keys);
+        drop(contents);
+        // As in `post`: outside of the lock.
+        drop(known);
+        keys
     }
 
     /// The ring is over: nothing is kept any more.
     pub(super) fn close(&self) {
-        let contents = &mut *self.lock();
-        contents.closed = true;
-        contents.keys = Vec::new();
-        contents.driver = None;
+        let over = Contents { closed: true, ..Contents::default() };
+        let left = std::mem::replace(&mut *self.lock(), over);
+        // As in `post`.
+        drop(left);
     }
 }
 

@@ -157,10 +157,11 @@ impl Shared {
     /// The driver runs, and is to be woken by `waker` from now on.
     pub(super) fn driver_runs(&self, waker: &Waker) {
         self.is_driver_woken.set(false);
-        let mut driver = self.driver.borrow_mut();
-        if !driver.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            *driver = Some(waker.clone());
-        }
+        let known = self.driver.take();
+        let waker = known.as_ref().filter(|known| known.will_wake(waker)).unwrap_or(waker).clone();
+        self.driver.replace(Some(waker));
+        // Dropped last: it may run anybody's code.
+        drop(known);
     }
 
     /// Does what other threads asked for.
@@ -186,10 +187,10 @@ impl Shared {
         }
     }
 
-    /// Hands everything queued to the kernel and gives results to their futures.
-    pub(super) fn flush(&self) -> Flushed {
+    /// Hands everything queued to the kernel and gives at most `limit` results to their futures.
+    pub(super) fn flush(&self, limit: usize) -> Flushed {
         let mut batch = self.begin();
-        let flushed = self.core.borrow_mut().flush(usize::MAX, &mut |done| batch.take(done));
+        let flushed = self.core.borrow_mut().flush(limit, &mut |done| batch.take(done));
         self.finish(batch);
         flushed
     }

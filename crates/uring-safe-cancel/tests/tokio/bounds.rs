@@ -50,3 +50,39 @@ fn clause_7_bounded_the_arenas_limit_is_an_error() {
         ring.sleep(std::time::Duration::ZERO).await.unwrap();
     });
 }
+
+#[test]
+fn clause_7_bounded_a_flood_of_completions_leaves_turns_to_other_tasks() {
+    run(async {
+        let ring = ring();
+        let flood: Vec<_> = (0..50_000).map(|_| ring.nop()).collect();
+        let flood = ::tokio::task::spawn_local(async move {
+            for nop in flood {
+                nop.await.unwrap();
+            }
+        });
+        let mut turns = 0;
+        while !flood.is_finished() {
+            turns += 1;
+            ::tokio::task::yield_now().await;
+        }
+        assert!(turns > 100, "{turns} turns beside 50,000 operations");
+    });
+}
+
+#[test]
+fn clause_7_bounded_times_beyond_all_bounds_do_no_harm() {
+    run(async {
+        let ring = ring();
+        let forever = std::time::Duration::MAX;
+        let event = eventfd();
+        let sleep = ring.timeout(forever).sleep(forever);
+        let read = ring.timeout(forever).read(&event, ring.alloc(8).unwrap());
+        ring.sleep(std::time::Duration::from_millis(5)).await.unwrap();
+        assert_eq!(ring.stats().in_flight, 2);
+        assert!(matches!(sleep.cancel().await, Err(Error::Cancelled)));
+        let destroyed = ring.destroy(forever);
+        assert!(matches!(read.await.0, Err(Error::Cancelled)));
+        assert_eq!(destroyed.await, 0);
+    });
+}

@@ -4,8 +4,8 @@ use crate::tokio::{Buffer, File, Operation, Ring, Transfer};
 
 impl Ring {
     /// Reads into `buffer` what the file gives, at its current position if it has one. Yields how many
-    /// bytes came, and the buffer. On a seekable file, operations at the current position run one after
-    /// the other.
+    /// bytes came, and the buffer. Of one descriptor
+    /// of a seekable file, operations at the current position run one after the other.
     ///
     /// # Errors
     ///

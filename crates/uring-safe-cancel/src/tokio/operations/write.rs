@@ -4,8 +4,8 @@ use crate::tokio::{Buffer, File, Operation, Ring, Transfer};
 
 impl Ring {
     /// Writes `buffer` at the file's current position, if it has one. Yields how many bytes went, which
-    /// may be fewer, and the buffer. On a seekable file, operations at the current position run one after
-    /// the other.
+    /// may be fewer, and the buffer. Of one descriptor
+    /// of a seekable file, operations at the current position run one after the other.
     ///
     /// # Errors
     ///
