@@ -10,6 +10,7 @@ mod mapping;
 pub use chunk::Memory;
 use chunk::{Chunk, Origin};
 use mapping::Mapping;
+use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +20,8 @@ const CLASSES: [usize; 4] = [4 << 10, 16 << 10, 64 << 10, 256 << 10];
 /// A slab: large enough that mapping is rare, small enough that a ring with one read costs little
 /// (untouched pages cost nothing).
 const SLAB_BYTES: usize = 1 << 20;
+/// A slab is at most this part of an arena, so that the pieces of one size do not use a small one up.
+const SLAB_SHARE: usize = 16;
 /// How many bytes of large mappings are kept for the next request of the same size: mapping and
 /// faulting a mebibyte costs more than copying it.
 const IDLE_BYTES: usize = 64 << 20;
@@ -50,6 +53,39 @@ struct State {
     free: [Vec<(Arc<Mapping>, usize)>; CLASSES.len()],
     idle: Vec<Mapping>,
     idle_bytes: usize,
+    /// Whether a piece came back since the last [`State::reclaim`].
+    has_changed: bool,
+}
+
+impl State {
+    /// Unmaps what nobody holds: idle mappings, and slabs whose pieces have all come back.
+    fn reclaim(&mut self) {
+        if !std::mem::take(&mut self.has_changed) {
+            return;
+        }
+        self.usage.mapped -= std::mem::take(&mut self.idle_bytes);
+        self.idle.clear();
+        for free in &mut self.free {
+            let mut pieces: HashMap<usize, usize> = HashMap::new();
+            for (slab, _) in free.iter() {
+                *pieces.entry(slab.address().as_ptr() as usize).or_default() += 1;
+            }
+            // A slab is counted by its free pieces here, and by each that somebody holds.
+            for (slab, _) in free.iter() {
+                let address = slab.address().as_ptr() as usize;
+                if pieces.get(&address).is_some_and(|&count| count < Arc::strong_count(slab)) {
+                    pieces.remove(&address);
+                }
+            }
+            free.retain(|(slab, _)| {
+                let is_free = pieces.contains_key(&(slab.address().as_ptr() as usize));
+                if is_free && Arc::strong_count(slab) == 1 {
+                    self.usage.mapped -= slab.length();
+                }
+                !is_free
+            });
+        }
+    }
 }
 
 /// Why an [`Arena`] gave no memory.
@@ -138,9 +174,9 @@ impl Shared {
             return Ok((mapping, start, Origin::Class(class), false));
         }
         // A small arena is used up by smaller slabs.
-        let room = self.limit.saturating_sub(state.usage.mapped) / size * size;
-        let bytes = SLAB_BYTES.min(room);
-        let slab = self.map(&mut state, if bytes == 0 { size } else { bytes })?;
+        let room = self.limit.saturating_sub(state.usage.mapped);
+        let bytes = SLAB_BYTES.min(self.limit / SLAB_SHARE).min(room) / size * size;
+        let slab = self.map(&mut state, bytes.max(size))?;
         let slab = Arc::new(slab);
         for start in (size..slab.length()).step_by(size).rev() {
             state.free[class].push((Arc::clone(&slab), start));
@@ -166,8 +202,7 @@ impl Shared {
 
     fn map(&self, state: &mut State, size: usize) -> Result<Mapping, ArenaError> {
         if state.usage.mapped.saturating_add(size) > self.limit {
-            state.usage.mapped -= std::mem::take(&mut state.idle_bytes);
-            state.idle.clear();
+            state.reclaim();
         }
         if state.usage.mapped.saturating_add(size) > self.limit {
             return Err(self.full(state, size));
@@ -184,6 +219,7 @@ impl Shared {
     /// Takes a piece back whose last holder is gone.
     fn give_back(&self, mapping: Arc<Mapping>, start: usize, origin: Origin) {
         let mut state = self.lock();
+        state.has_changed = true;
         match origin {
             Origin::Class(class) => {
                 state.usage.held -= CLASSES[class];
@@ -232,6 +268,41 @@ mod tests {
         ));
         drop(held);
         arena.allocate(600 << 10).expect("idle mappings make way");
+    }
+
+    #[test]
+    fn clause_7_what_is_free_in_one_size_makes_way_for_any_other() {
+        let arena = Arena::new(4 << 20);
+        for length in [4 << 10, 16 << 10, 64 << 10, 256 << 10, 3 << 20, 1, 70_000] {
+            let mut pieces = Vec::new();
+            while let Ok(piece) = arena.allocate(length) {
+                pieces.push(piece);
+            }
+            let usage = arena.usage();
+            assert!(usage.held > 2 << 20, "{length}: only {} bytes were to be had", usage.held);
+            assert!(usage.mapped <= 4 << 20);
+            // Every slab keeps one: none may be unmapped under it.
+            pieces.truncate(1);
+            let kept = pieces.pop().unwrap();
+            // SAFETY: this test alone holds the piece.
+            unsafe { kept.as_mut_ptr().write_bytes(0xAA, length) };
+            let other = if length > 16 << 10 { 4 << 10 } else { 64 << 10 };
+            let others: Vec<_> = std::iter::from_fn(|| arena.allocate(other).ok()).collect();
+            assert!(!others.is_empty(), "{length}");
+            // SAFETY: as above.
+            assert!(unsafe { kept.as_mut_ptr().read() } == 0xAA);
+        }
+        assert_eq!(arena.usage().held, 0);
+    }
+
+    #[test]
+    fn clause_7_one_size_of_a_small_arena_leaves_room_for_the_others() {
+        let arena = Arena::new(1 << 20);
+        let _large = arena.allocate(256 << 10).unwrap();
+        let _larger = arena.allocate(300 << 10).unwrap();
+        for _ in 0..4 {
+            std::mem::forget(arena.allocate(64 << 10).expect("half of the arena is free"));
+        }
     }
 
     #[test]
