@@ -50,7 +50,7 @@ export class Engine {
   constructor(options: ResolvedOptions, events: EngineEvents) {
     this.#events = events
     this.native = createNative(options, this.#words, (count) => this.#receive(count))
-    this.memory = new CoreMemory(this.native, this.#words)
+    this.memory = new CoreMemory(this.native, this.#words, options.arenaBytes)
     this.copies = new CopyQueue(this.native, () => this.#checkDrained())
   }
 

@@ -28,26 +28,40 @@ const LINE_BYTES = 64
 export class CoreMemory {
   readonly #native: NativeRing
   readonly #words: Int32Array
+  readonly #arenaBytes: number
   #slab: ArrayBuffer | undefined
   #used = 0
 
-  constructor(native: NativeRing, words: Int32Array) {
+  constructor(native: NativeRing, words: Int32Array, arenaBytes: number) {
     this.#native = native
     this.#words = words
+    this.#arenaBytes = arenaBytes
   }
 
   /** A Buffer of zeros that begins at a page. */
   alloc(bytes: number): Buffer {
-    return Buffer.from(this.#allocate(bytes), 0, bytes)
+    const memory = this.#allocate(bytes, this.#arenaBytes)
+    if (typeof memory === 'number') throw refusalError(memory, 'mmap')
+    return Buffer.from(memory, 0, bytes)
   }
 
-  /** A Buffer for a read without one. */
+  /**
+   * A Buffer for a read without one. Results that nobody has collected yet may take half of the arena, so that they
+   * never keep an operation from its memory: beyond that it is a Buffer like any other, which gets a copy.
+   */
   slice(bytes: number): Buffer {
-    if (bytes > MAX_SLICE_BYTES) return this.alloc(bytes)
+    const half = this.#arenaBytes / 2
+    if (bytes > MAX_SLICE_BYTES) {
+      const memory = this.#allocate(bytes, half)
+      return typeof memory === 'number' ? Buffer.alloc(bytes) : Buffer.from(memory, 0, bytes)
+    }
     const grain = bytes < PAGE_BYTES ? LINE_BYTES : PAGE_BYTES
     let start = Math.ceil(this.#used / grain) * grain
-    if (this.#slab === undefined || start + bytes > SLAB_BYTES) {
-      this.#slab = this.#allocate(SLAB_BYTES)
+    // Not SLAB_BYTES: the program may have transferred the slab away, which is its result's memory too.
+    if (this.#slab === undefined || start + bytes > this.#slab.byteLength) {
+      const memory = this.#allocate(SLAB_BYTES, half)
+      if (typeof memory === 'number') return Buffer.alloc(bytes)
+      this.#slab = memory
       start = 0
     }
     this.#used = start + bytes
@@ -72,10 +86,10 @@ export class CoreMemory {
     this.#slab = undefined
   }
 
-  #allocate(bytes: number): ArrayBuffer {
-    const buffer = this.#native.alloc(bytes)
-    if (typeof buffer === 'number') throw refusalError(buffer, 'mmap')
-    this.adopt(buffer)
-    return buffer
+  /** Core memory, or why there is none. `most`: how much of the arena may be in use with it. */
+  #allocate(bytes: number, most: number): ArrayBuffer | number {
+    const memory = this.#native.alloc(bytes, most)
+    if (typeof memory !== 'number') this.adopt(memory)
+    return memory
   }
 }

@@ -84,7 +84,7 @@ export interface NativeRing {
   copy(id: number, part: number, from: number, bytes: Uint8Array, start: number, length: number): number
   release(id: number): number
   adopt(id: number, bytes: number): ArrayBuffer | number
-  alloc(bytes: number): ArrayBuffer | number
+  alloc(bytes: number, most: number): ArrayBuffer | number
   stats(target: Float64Array): number
   takeReports(): NativeReport[]
   setReferenced(referenced: number): number

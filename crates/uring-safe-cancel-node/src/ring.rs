@@ -48,6 +48,9 @@ pub(crate) mod refusal {
 /// How many completions one turn of the event loop settles. Beyond that timers would starve: without
 /// a bound, a 1 ms timer did not fire once in 400 ms.
 pub(crate) const TURN_BUDGET: usize = 512;
+/// So many bytes that were read or written count as one more completion: 512 reads of a megabyte would
+/// keep the loop for 50 ms, and leave the memory of half a gigabyte to finalisers that only run there.
+const BYTES_OF_A_COMPLETION: usize = 32 << 10;
 
 /// Bytes of a completed read.
 #[derive(Default)]
@@ -72,6 +75,8 @@ pub(crate) struct NodeRing {
     pub(crate) reports: Vec<(u32, StuckReport)>,
     /// Completions that this turn of the loop may still settle.
     pub(crate) budget: usize,
+    /// Whether the last flush asks for another one soon.
+    pub(crate) is_again: bool,
     keys: Vec<Option<Key>>,
     kept: KeptResults,
 }
@@ -120,6 +125,7 @@ impl NodeRing {
             drain,
             reports: Vec::new(),
             budget: TURN_BUDGET,
+            is_again: false,
             keys: Vec::new(),
             kept: KeptResults::default(),
         }
@@ -178,7 +184,6 @@ impl NodeRing {
     pub(crate) fn flush(&mut self) -> usize {
         let limit = self.budget.min(self.completions.capacity());
         let count = self.flush_at_most(limit);
-        self.budget -= count;
         self.hold_process();
         count
     }
@@ -186,11 +191,17 @@ impl NodeRing {
     fn flush_at_most(&mut self, limit: usize) -> usize {
         let Self { core: Some(core), completions, kept, .. } = self else { return 0 };
         kept.release_flushed();
-        let mut count = 0;
+        let (mut count, mut bytes) = (0, 0);
         let flushed = core.flush(limit, &mut |completion| {
+            if let Verdict::Completed(result) = completion.verdict {
+                // Where it is no count of bytes, it is a small number.
+                bytes += usize::try_from(result).unwrap_or(0);
+            }
             completions.set(count, words(completion, kept));
             count += 1;
         });
+        self.budget = self.budget.saturating_sub(count + bytes / BYTES_OF_A_COMPLETION);
+        self.is_again = flushed.again;
         for report in core.take_stuck_reports() {
             if let Some(client) = core.client(report.key) {
                 self.reports.push((client.id, report));

@@ -40,7 +40,7 @@ extern "C" fn on_environment_end(_handle: sys::napi_async_cleanup_hook_handle, r
 /// `ring` is live, no borrow of it is, and this is its environment's thread.
 pub(crate) unsafe fn finish(ring: *mut NodeRing) {
     // SAFETY: the caller vouches for the ring. The borrow ends before the waker stops.
-    let waker = unsafe {
+    let (core, waker) = unsafe {
         let ring = &mut *ring;
         ring.completions.forget();
         for reference in &mut ring.references {
@@ -49,15 +49,18 @@ pub(crate) unsafe fn finish(ring: *mut NodeRing) {
                 sys::napi_delete_reference(ring.env, reference);
             }
         }
-        ring.waker.take()
+        (ring.core.take(), ring.waker.take())
     };
     if let Some(waker) = waker {
         // SAFETY: as above; `stopped` is the last to touch the ring's waker.
         unsafe { waker.stop(ring, stopped) };
     }
+    // Nobody polls the ring's descriptor any more, so it closes now: a program that makes and closes
+    // rings without an event loop's turn between them would run out of descriptors.
+    drop(core);
 }
 
-/// Nothing of the waker is left: the ring's descriptor closes, and the environment may end.
+/// Nothing of the waker is left: the environment may end.
 ///
 /// # Safety
 ///
@@ -66,7 +69,6 @@ unsafe fn stopped(ring: *mut NodeRing) {
     // SAFETY: the caller vouches for the ring.
     let cleanup = unsafe {
         let ring = &mut *ring;
-        ring.core = None;
         std::mem::replace(&mut ring.cleanup, ptr::null_mut())
     };
     if !cleanup.is_null() {

@@ -115,7 +115,9 @@ unsafe fn deliver(ring: *mut NodeRing) {
         }
         let count = ring.flush();
         let is_drained = ring.core.as_ref().is_some_and(uring_safe_cancel::Ring::is_drained);
-        (ring.env, ring.references, count, !ring.reports.is_empty() || is_drained)
+        // JavaScript has the timer by which to flush again.
+        let has_news = !ring.reports.is_empty() || is_drained || ring.is_again;
+        (ring.env, ring.references, count, has_news)
     };
     if count == 0 && !has_news {
         return;

@@ -73,17 +73,21 @@ pub(super) unsafe extern "C" fn adopt(
     }
 }
 
-/// alloc(bytes): an ArrayBuffer of zeros on core memory. Its region is in the header. A number if there
-/// is no memory.
+/// alloc(bytes, most): an ArrayBuffer of zeros on core memory. Its region is in the header. A number if
+/// there is no memory, or if more than `most` bytes of the arena were held then.
 pub(super) unsafe extern "C" fn alloc(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
     // SAFETY: see `copy`.
     unsafe {
-        with::<1, _>(env, info, |ring, arguments| {
+        with::<2, _>(env, info, |ring, arguments| {
             let Some(core) = &ring.core else { return from_int(env, refusal::CLOSED) };
-            match core.arena().allocate_zeroed(arguments.number(0) as usize) {
+            let (bytes, most) = (arguments.number(0) as usize, arguments.number(1) as usize);
+            if core.arena().usage().held.saturating_add(bytes) > most {
+                return from_int(env, refusal::ARENA_FULL);
+            }
+            match core.arena().allocate_zeroed(bytes) {
                 Ok(memory) => expose(env, ring, memory),
                 Err(ArenaError::Full { .. }) => from_int(env, refusal::ARENA_FULL),
                 Err(ArenaError::Map(error)) => {
