@@ -1,7 +1,7 @@
 /** Descriptors that Node has no call for. Both are close-on-exec. */
 import { loadBinding, type NativeBinding } from './binding.js'
 import { RingError, systemError } from './errors.js'
-import { checkInteger } from './requests.js'
+import { checkBoolean, checkInteger, checkObject } from './requests.js'
 
 const EFD_SEMAPHORE = 1
 const O_NONBLOCK = 0o4000
@@ -32,7 +32,10 @@ export interface EventfdOptions {
  */
 export function eventfd(initial = 0, options: EventfdOptions = {}): number {
   checkInteger('initial', initial, 0, 0xffff_ffff)
+  checkObject(options)
   const { semaphore = false, nonblocking = false } = options
+  checkBoolean('options.semaphore', semaphore)
+  checkBoolean('options.nonblocking', nonblocking)
   const fd = binding().eventfd(initial, (semaphore ? EFD_SEMAPHORE : 0) | (nonblocking ? O_NONBLOCK : 0))
   if (fd < 0) throw systemError(fd, 'eventfd')
   return fd
@@ -46,7 +49,10 @@ export interface PipeOptions {
 
 /** Makes a pipe, and returns its two descriptors, which are yours to close. */
 export function pipe(options: PipeOptions = {}): { readFd: number; writeFd: number } {
-  const [readFd = -1, writeFd] = binding().pipe(options.nonblocking === true ? O_NONBLOCK : 0)
+  checkObject(options)
+  const { nonblocking = false } = options
+  checkBoolean('options.nonblocking', nonblocking)
+  const [readFd = -1, writeFd] = binding().pipe(nonblocking ? O_NONBLOCK : 0)
   if (writeFd === undefined) throw systemError(readFd, 'pipe2')
   return { readFd, writeFd }
 }

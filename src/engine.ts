@@ -17,7 +17,7 @@ import {
   type NativeRing,
   Status,
 } from './native.js'
-import { type Kind, Operation } from './operation.js'
+import { Kind, Operation } from './operation.js'
 import type { ResolvedOptions } from './options.js'
 import type { OperationOptions } from './requests.js'
 import { settleCancelled, settleCompleted, settleFailed, settleStuck } from './settle.js'
@@ -88,6 +88,30 @@ export class Engine {
       operation.end('failed', 0)
       return operation.promise
     }
+  }
+
+  /** The promise of a call whose operation never begins. `ring.cancel` knows it as it knows any other. */
+  refuse(error: unknown): Promise<unknown> {
+    const { promise, reject } = this.#unbegun('failed')
+    reject(error)
+    return promise
+  }
+
+  /** The promise of a call that its signal, or the ring's state, stops before it begins; `undefined` if it may begin. */
+  refuseEarly(options: OperationOptions | undefined): Promise<unknown> | undefined {
+    if (this.#isClosed) return this.refuse(closedError())
+    const signal = options?.signal
+    if (signal?.aborted !== true) return undefined
+    const { promise, resolve, reject } = this.#unbegun('cancelled')
+    if (options?.onCancel === 'resolve') resolve(CANCELLED)
+    else reject(abortError(signal.reason))
+    return promise
+  }
+
+  #unbegun(outcome: 'failed' | 'cancelled'): Operation {
+    const operation = new Operation(this, -1, Kind.NOTHING, '', -1, undefined, undefined)
+    operation.end(outcome, 0)
+    return operation
   }
 
   /** What the native side answered to the submission: the operation's promise. */
@@ -242,19 +266,6 @@ function unavailable(failure: object): RingError {
   const { code, errno, reason, remedy } = { code: '', errno: 0, reason: '', remedy: '', ...failure }
   const error = new RingError('ERR_IO_URING_UNAVAILABLE', `io_uring is not available: ${reason}`)
   return Object.assign(error, { errno, reason: code, remedy })
-}
-
-/** A call on a ring whose operation never begins: a rejection, as Node's promise APIs answer bad arguments. */
-export function rejectEarly(
-  engine: Engine,
-  options: OperationOptions | undefined,
-): Promise<unknown> | undefined {
-  const signal = options?.signal
-  if (signal?.aborted === true) {
-    if (options?.onCancel === 'resolve') return Promise.resolve(CANCELLED)
-    return Promise.reject(abortError(signal.reason))
-  }
-  return engine.isFinished ? Promise.reject(closedError()) : undefined
 }
 
 /** The flags of a submission. */

@@ -123,6 +123,14 @@ export class Operation {
     for (const waiter of waiters) waiter({ outcome, attempts })
   }
 
+  /** Resolves when it has ended. */
+  ended(): Promise<CancelResult> {
+    return new Promise((resolve) => {
+      this.waiters ??= []
+      this.waiters.push(resolve)
+    })
+  }
+
   [inspect.custom](): string {
     return `${this.syscall} (${this.outcome})`
   }

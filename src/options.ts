@@ -127,6 +127,8 @@ function flatten(options: unknown): [string, unknown][] {
   if (!isRecord(options)) throw invalidType('options', 'an object', options)
   const { cancel } = options
   const own = Object.entries(options).filter(([key]) => key !== 'cancel')
+  const dotted = own.find(([key]) => key.startsWith('cancel.'))
+  if (dotted !== undefined) throw unknownOption(...dotted, KNOWN)
   if (cancel === undefined) return own
   if (!isRecord(cancel)) throw invalidType('options.cancel', 'an object', cancel)
   return [
@@ -135,10 +137,14 @@ function flatten(options: unknown): [string, unknown][] {
   ]
 }
 
+function unknownOption(name: string, value: unknown, known: string[]): Error {
+  return invalidType(`options.${name}`, `one of the known options (${known.join(', ')})`, value)
+}
+
 function checkOption(name: string, value: unknown): void {
   const known = name.startsWith('cancel.') ? KNOWN_CANCEL : KNOWN
   const full = `options.${name}`
-  if (!known.includes(name)) throw invalidType(full, `one of the known options (${known.join(', ')})`, value)
+  if (!known.includes(name)) throw unknownOption(name, value, known)
   if (value === undefined) return
   const range = RANGES[name]
   if (range === undefined) {

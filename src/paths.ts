@@ -7,22 +7,27 @@ import { checkInteger } from './requests.js'
 
 const { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY } = constants
 
-const FLAGS: Record<string, number> = {
-  r: O_RDONLY,
-  rs: O_RDONLY | O_SYNC,
-  'r+': O_RDWR,
-  'rs+': O_RDWR | O_SYNC,
-  w: O_TRUNC | O_CREAT | O_WRONLY,
-  wx: O_TRUNC | O_CREAT | O_WRONLY | O_EXCL,
-  'w+': O_TRUNC | O_CREAT | O_RDWR,
-  'wx+': O_TRUNC | O_CREAT | O_RDWR | O_EXCL,
-  a: O_APPEND | O_CREAT | O_WRONLY,
-  ax: O_APPEND | O_CREAT | O_WRONLY | O_EXCL,
-  as: O_APPEND | O_CREAT | O_WRONLY | O_SYNC,
-  'a+': O_APPEND | O_CREAT | O_RDWR,
-  'ax+': O_APPEND | O_CREAT | O_RDWR | O_EXCL,
-  'as+': O_APPEND | O_CREAT | O_RDWR | O_SYNC,
-}
+const WORDS: [string, number][] = [
+  ['r', O_RDONLY],
+  ['rs', O_RDONLY | O_SYNC],
+  ['r+', O_RDWR],
+  ['rs+', O_RDWR | O_SYNC],
+  ['w', O_TRUNC | O_CREAT | O_WRONLY],
+  ['wx', O_TRUNC | O_CREAT | O_WRONLY | O_EXCL],
+  ['w+', O_TRUNC | O_CREAT | O_RDWR],
+  ['wx+', O_TRUNC | O_CREAT | O_RDWR | O_EXCL],
+  ['a', O_APPEND | O_CREAT | O_WRONLY],
+  ['ax', O_APPEND | O_CREAT | O_WRONLY | O_EXCL],
+  ['as', O_APPEND | O_CREAT | O_WRONLY | O_SYNC],
+  ['a+', O_APPEND | O_CREAT | O_RDWR],
+  ['ax+', O_APPEND | O_CREAT | O_RDWR | O_EXCL],
+  ['as+', O_APPEND | O_CREAT | O_RDWR | O_SYNC],
+]
+/** node:fs also takes the two letters the other way round: `'sr+'`. */
+const FLAGS = new Map([
+  ...WORDS,
+  ...WORDS.map(([word, bits]): [string, number] => [word.replace(/^(.)([sx])/, '$2$1'), bits]),
+])
 
 /** Flags as node:fs has them: a word such as `'r+'`, or a number such as `O_RDONLY | O_NONBLOCK`. */
 export type OpenFlags = string | number
@@ -32,9 +37,11 @@ const DEFAULT_MODE = 0o666
 export function openFlags(flags: unknown): number {
   if (flags === undefined || flags === null) return O_RDONLY
   if (typeof flags === 'string') {
-    const bits = FLAGS[flags]
-    if (bits === undefined)
-      throw invalidValue('flags', `must be one of ${Object.keys(FLAGS).join(', ')}, or a number`, flags)
+    const bits = FLAGS.get(flags)
+    if (bits === undefined) {
+      const words = WORDS.map(([word]) => word).join(', ')
+      throw invalidValue('flags', `must be one of ${words}, or a number`, flags)
+    }
     return bits
   }
   checkInteger('flags', flags, 0, 0x7fff_ffff)
@@ -47,13 +54,17 @@ export function modeOf(mode: unknown): number {
   return mode
 }
 
-/** A path as the kernel wants it: bytes that end in NUL. */
-export function pathBytes(path: unknown): Uint8Array {
+/** A path as errors show it, and as the kernel wants it: bytes that end in NUL. */
+export function pathOf(path: unknown): { text: string; bytes: Uint8Array } {
   if (!(typeof path === 'string' || path instanceof Uint8Array || path instanceof URL)) {
     throw invalidType('path', 'of type string or an instance of Buffer or URL', path)
   }
-  const bytes = Buffer.from(path instanceof URL ? fileURLToPath(path) : path)
+  const plain = path instanceof URL ? fileURLToPath(path) : path
+  const bytes = Buffer.from(plain)
   if (bytes.includes(0))
     throw invalidValue('path', 'must be a string, Uint8Array, or URL without null bytes', path)
-  return Buffer.concat([bytes, Buffer.of(0)])
+  return {
+    text: typeof plain === 'string' ? plain : bytes.toString(),
+    bytes: Buffer.concat([bytes, Buffer.of(0)]),
+  }
 }

@@ -1,4 +1,6 @@
 /** What callers may write, and what it means: FileHandle's overloads, brought to one form. */
+import { isAnyArrayBuffer } from 'node:util/types'
+
 import { invalidType, invalidValue, outOfRange } from './errors.js'
 import { CURRENT_POSITION } from './native.js'
 
@@ -49,12 +51,12 @@ const DEFAULT_LENGTH = 16_384
 /** What node:fs allows: lengths are 32-bit there, and one read of Linux is no longer. */
 const MAX_LENGTH = 0x7fff_ffff
 
-/** A read or a write in its one form. */
-export interface Transfer {
+/** A read or a write in its one form. `B`: only a read may have no buffer. */
+export interface Transfer<B = Uint8Array | undefined> {
   /** The caller's view, which the result gives back. */
   view: NodeJS.ArrayBufferView | undefined
   /** Its bytes. */
-  bytes: Uint8Array | undefined
+  bytes: B
   start: number
   length: number
   position: number
@@ -79,14 +81,27 @@ function isView(value: unknown): value is NodeJS.ArrayBufferView {
   return ArrayBuffer.isView(value)
 }
 
-/** A view as bytes. */
-export function bytesOf(view: NodeJS.ArrayBufferView): Uint8Array {
+/** A view as bytes. `name` is what errors call it. */
+export function bytesOf(name: string, view: NodeJS.ArrayBufferView): Uint8Array {
+  if (isDetached(view.buffer)) throw invalidValue(name, 'is detached', view)
   if (view instanceof Uint8Array) return view
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 }
 
+/** Whether memory was transferred away. Node 20 has no property for it; a view on such memory cannot be made. */
+function isDetached(buffer: ArrayBufferLike): boolean {
+  if (buffer.byteLength > 0) return false
+  try {
+    return new Uint8Array(buffer).length > 0
+  } catch {
+    return true
+  }
+}
+
+/** Whether it may be options. Memory and arrays in their place are mistakes: their bytes would stay untouched. */
 function isOptions(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !isView(value)
+  const isObject = typeof value === 'object' && value !== null
+  return isObject && !isView(value) && !isAnyArrayBuffer(value) && !Array.isArray(value)
 }
 
 /** read(fd, buffer, offset, length, position, options), (fd, buffer, options), (fd, options), (fd) */
@@ -97,15 +112,10 @@ export function readRequest(
   position: unknown,
   options: unknown,
 ): Transfer {
-  if (buffer === undefined || buffer === null || isOptions(buffer)) {
-    const given: ReadOptions = checkOptions(buffer ?? (isOptions(offset) ? offset : undefined)) ?? {}
-    return readInto(given.buffer, given.offset, given.length, given.position, given)
-  }
-  if (isOptions(offset)) {
-    const given: ReadOptions = checkOptions(offset) ?? {}
-    return readInto(buffer, given.offset, given.length, given.position, given)
-  }
-  return readInto(buffer, offset, length, position, checkOptions(options))
+  const given = isOptions(buffer) ? buffer : isOptions(offset) ? offset : undefined
+  if (given === undefined) return readInto(buffer, offset, length, position, checkOptions(options))
+  const into = isOptions(buffer) ? given['buffer'] : (buffer ?? given['buffer'])
+  return readInto(into, given['offset'], given['length'], given['position'], checkOptions(given))
 }
 
 function readInto(
@@ -117,6 +127,8 @@ function readInto(
 ): Transfer {
   if (view === undefined || view === null) {
     const wanted = length ?? DEFAULT_LENGTH
+    // What is made for the result begins where the result does.
+    checkInteger('offset', offset ?? 0, 0, 0)
     checkInteger('length', wanted, 0, MAX_LENGTH)
     return {
       view: undefined,
@@ -130,8 +142,7 @@ function readInto(
   if (!isView(view)) {
     throw invalidType('buffer', 'an instance of Buffer, TypedArray, or DataView', view)
   }
-  if (view.byteLength === 0) throw invalidValue('buffer', 'is empty and cannot be written', view)
-  return transfer(view, bytesOf(view), offset, length, position, options)
+  return transfer(view, bytesOf('buffer', view), offset, length, position, options)
 }
 
 /** write(fd, buffer, offset, length, position, options), (fd, buffer, options), (fd, string, position, encoding, options) */
@@ -141,29 +152,30 @@ export function writeRequest(
   length: unknown,
   position: unknown,
   options: unknown,
-): Transfer {
+): Transfer<Uint8Array> {
   if (typeof data === 'string') {
+    if (isOptions(offset)) {
+      const bytes = Buffer.from(data)
+      const { offset: start, length: wanted, position: where } = offset
+      return transfer(bytes, bytes, start, wanted, where, checkOptions(offset))
+    }
     // FileHandle's form for strings: (string, position, encoding).
-    const isObject = isOptions(offset)
-    const given: WriteOptions | undefined = checkOptions(
-      isObject ? offset : isOptions(length) ? length : options,
-    )
-    const encoding = isObject || isOptions(length) ? undefined : length
+    const [encoding, given] = isOptions(length) ? [undefined, length] : [length, options]
     if (encoding !== undefined && encoding !== null && !isEncoding(encoding)) {
       throw invalidValue('encoding', 'is not a known encoding', encoding)
     }
     const bytes = Buffer.from(data, encoding ?? 'utf8')
-    const where = isObject ? given?.position : offset
-    return { view: bytes, bytes, start: 0, length: bytes.length, position: positionOf(where), options: given }
+    return transfer(bytes, bytes, 0, undefined, offset, checkOptions(given))
   }
   if (!isView(data)) {
     throw invalidType('buffer', 'of type string or an instance of Buffer, TypedArray, or DataView', data)
   }
+  const bytes = bytesOf('buffer', data)
   if (isOptions(offset)) {
-    const given: WriteOptions = checkOptions(offset) ?? {}
-    return transfer(data, bytesOf(data), given.offset, given.length, given.position, given)
+    const { offset: start, length: wanted, position: where } = offset
+    return transfer(data, bytes, start, wanted, where, checkOptions(offset))
   }
-  return transfer(data, bytesOf(data), offset, length, position, checkOptions(options))
+  return transfer(data, bytes, offset, length, position, checkOptions(options))
 }
 
 function isEncoding(value: unknown): value is BufferEncoding {
@@ -177,7 +189,7 @@ function transfer(
   length: unknown,
   position: unknown,
   options: OperationOptions | undefined,
-): Transfer {
+): Transfer<Uint8Array> {
   const size = bytes.byteLength
   const start = offset ?? 0
   checkInteger('offset', start, 0, size)
@@ -199,13 +211,15 @@ export function positionOf(position: unknown): number {
 
 /** The views of a vectored operation. */
 export function viewsOf(buffers: unknown): Uint8Array[] {
-  if (!Array.isArray(buffers) || !buffers.every(isView)) {
+  // A copy: every() passes over holes, and the caller's array is the caller's.
+  const list: unknown[] | undefined = Array.isArray(buffers) ? Array.from(buffers) : undefined
+  if (list === undefined || !list.every(isView)) {
     throw invalidType('buffers', 'an array of Buffer, TypedArray, or DataView', buffers)
   }
-  if (buffers.length === 0 || buffers.length > 1024) {
-    throw outOfRange('buffers.length', '>= 1 and <= 1024, as for readv(2)', buffers.length)
+  if (list.length === 0 || list.length > 1024) {
+    throw outOfRange('buffers.length', '>= 1 and <= 1024, as for readv(2)', list.length)
   }
-  const views = buffers.map(bytesOf)
+  const views = list.map((view, index) => bytesOf(`buffers[${index}]`, view))
   const total = views.reduce((sum, view) => sum + view.byteLength, 0)
   if (total > MAX_LENGTH - 4095)
     throw outOfRange('buffers', `at most ${MAX_LENGTH - 4095} bytes in all`, total)
@@ -225,21 +239,33 @@ export function checkInteger(
   }
 }
 
-/** Checks an operation's options. Unknown keys are refused only in a ring's own options, as Node does it. */
+/**
+ * Checks an operation's options, and copies them: what becomes of the caller's object is no business of an operation
+ * that is under way. Unknown keys are refused only in a ring's own options, as Node does it.
+ */
 export function checkOptions(options: unknown): OperationOptions | undefined {
   if (options === undefined || options === null) return undefined
-  if (!isOptions(options)) throw invalidType('options', 'an object', options)
+  checkObject(options)
   const { signal, timeout, async, onCancel } = options
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw invalidType('options.signal', 'an instance of AbortSignal', signal)
   }
   if (timeout !== undefined) checkMilliseconds('options.timeout', timeout)
-  if (async !== undefined && typeof async !== 'boolean')
-    throw invalidType('options.async', 'a boolean', async)
+  checkBoolean('options.async', async)
   if (onCancel !== undefined && onCancel !== 'reject' && onCancel !== 'resolve') {
     throw invalidType('options.onCancel', "'reject' or 'resolve'", onCancel)
   }
-  return options
+  return { signal, timeout, async, onCancel }
+}
+
+/** Checks that `value` is a boolean, or not given. */
+export function checkBoolean(name: string, value: unknown): asserts value is boolean | undefined {
+  if (value !== undefined && typeof value !== 'boolean') throw invalidType(name, 'a boolean', value)
+}
+
+/** Checks that `options` may be some. */
+export function checkObject(options: unknown): asserts options is Record<string, unknown> {
+  if (!isOptions(options)) throw invalidType('options', 'an object', options)
 }
 
 /** Checks a time in milliseconds. */

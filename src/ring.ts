@@ -3,10 +3,10 @@ import { EventEmitter } from 'node:events'
 import { inspect, type InspectOptions } from 'node:util'
 
 import { publishStuck, type StuckOperation } from './diagnostics.js'
-import { Engine, flagsOf, rejectEarly, timeoutOf } from './engine.js'
+import { Engine, flagsOf, timeoutOf } from './engine.js'
 import { type CANCELLED, closedError, invalidType } from './errors.js'
 import { type CancelResult, findOperation, Kind, type Operation } from './operation.js'
-import { type OpenFlags, modeOf, openFlags, pathBytes } from './paths.js'
+import { type OpenFlags, modeOf, openFlags, pathOf } from './paths.js'
 import { resolveOptions, type RingOptions } from './options.js'
 import {
   checkInteger,
@@ -69,6 +69,9 @@ export interface RingEvents {
 
 /** Its name is what the error says that posting a ring to another thread throws. */
 function aRingBelongsToTheThreadThatMadeIt(): void {}
+
+/** The descriptor of operations that have none. */
+const NO_DESCRIPTOR: FdLike = { fd: -1 }
 
 let current: Ring | undefined
 
@@ -180,19 +183,19 @@ export class Ring extends EventEmitter<RingEvents> {
       const number = fdNumber(fd)
       return this.#read(number, fd, readRequest(buffer, offset, length, position, options))
     } catch (error) {
-      return Promise.reject(error)
+      return this.#engine.refuse(error)
     }
   }
 
   #read(fd: number, holder: unknown, request: Transfer): Promise<unknown> {
     const engine = this.#engine
     const { options, start, length, position } = request
-    const early = this.#refuse(options)
+    const early = engine.refuseEarly(options)
     if (early !== undefined) return early
     let { view, bytes } = request
     if (bytes === undefined) {
       if (engine.isFull) {
-        // It waits, so its memory is allocated when its turn comes.
+        // It waits, and no ArrayBuffer waits with it: that is made when its bytes are there.
         const late = engine.begin(Kind.READ_ADOPT, 'read', fd, holder, options)
         late.length = length
         const answer = engine.native.read(late.id, fd, length, position, flagsOf(options), timeoutOf(options))
@@ -269,15 +272,15 @@ export class Ring extends EventEmitter<RingEvents> {
       const request = writeRequest(data, offset, length, position, isText ? position : options)
       return this.#write(number, fd, request, isText ? data : request.view)
     } catch (error) {
-      return Promise.reject(error)
+      return this.#engine.refuse(error)
     }
   }
 
-  #write(fd: number, holder: unknown, request: Transfer, given: unknown): Promise<unknown> {
+  #write(fd: number, holder: unknown, request: Transfer<Uint8Array>, given: unknown): Promise<unknown> {
     const { options, bytes, start, length, position } = request
     const engine = this.#engine
-    const early = this.#refuse(options)
-    if (early !== undefined || bytes === undefined) return early ?? Promise.reject(closedError())
+    const early = engine.refuseEarly(options)
+    if (early !== undefined) return early
     const operation = engine.begin(Kind.WRITE, 'write', fd, holder, options)
     operation.buffer = given
     const { id } = operation
@@ -344,7 +347,7 @@ export class Ring extends EventEmitter<RingEvents> {
   /** Goes through the kernel and does nothing: to measure, or to yield. */
   nop<O extends OperationOptions>(options?: O): Promise<Settles<void, O>>
   nop(options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.NOP, 'nop', undefined, options, (operation, _fd, flags, timeout) =>
+    return this.#begin(Kind.NOP, 'nop', NO_DESCRIPTOR, options, (operation, _fd, flags, timeout) =>
       this.#engine.native.nop(operation.id, flags, timeout),
     )
   }
@@ -364,7 +367,7 @@ export class Ring extends EventEmitter<RingEvents> {
   /** Resolves after so many milliseconds (fractions count), by the kernel's own timer. */
   sleep<O extends OperationOptions>(milliseconds: number, options?: O): Promise<Settles<void, O>>
   sleep(milliseconds: unknown, options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.NOTHING, 'sleep', undefined, options, (operation, _fd, flags, timeout) => {
+    return this.#begin(Kind.NOTHING, 'sleep', NO_DESCRIPTOR, options, (operation, _fd, flags, timeout) => {
       checkMilliseconds('milliseconds', milliseconds)
       return this.#engine.native.sleep(operation.id, milliseconds, flags, timeout)
     })
@@ -383,10 +386,11 @@ export class Ring extends EventEmitter<RingEvents> {
     options?: O,
   ): Promise<Settles<number, O>>
   open(path: unknown, flags?: unknown, mode?: unknown, options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.NUMBER, 'open', undefined, options, (operation, _fd, bits, timeout) => {
+    return this.#begin(Kind.NUMBER, 'open', NO_DESCRIPTOR, options, (operation, _fd, bits, timeout) => {
       const { native } = this.#engine
-      operation.path = String(path)
-      return native.open(operation.id, pathBytes(path), openFlags(flags), modeOf(mode), bits, timeout)
+      const { text, bytes } = pathOf(path)
+      operation.path = text
+      return native.open(operation.id, bytes, openFlags(flags), modeOf(mode), bits, timeout)
     })
   }
 
@@ -397,7 +401,7 @@ export class Ring extends EventEmitter<RingEvents> {
   closeFd(fd: FdLike): Promise<void>
   closeFd(fd: FdLike): Promise<unknown> {
     return this.#begin(Kind.CLOSE, 'close', fd, undefined, (operation, number) => {
-      this.#cancelFd(number)
+      this.#cancelFd(fd, number)
       return this.#engine.native.closeDescriptor(operation.id, number)
     })
   }
@@ -422,27 +426,22 @@ export class Ring extends EventEmitter<RingEvents> {
   #begin(
     kind: Kind,
     syscall: string,
-    fd: FdLike | undefined,
+    fd: FdLike,
     given: unknown,
     submit: (operation: Operation, fd: number, flags: number, timeout: number) => number,
   ): Promise<unknown> {
     try {
-      const number = fd === undefined ? -1 : fdNumber(fd)
+      const number = fdNumber(fd)
       const options = checkOptions(given)
-      const early = this.#refuse(options)
+      const early = this.#engine.refuseEarly(options)
       if (early !== undefined) return early
       const operation = this.#engine.begin(kind, syscall, number, fd, options)
       return this.#engine.submit(operation, () =>
         submit(operation, number, flagsOf(options), timeoutOf(options)),
       )
     } catch (error) {
-      return Promise.reject(error)
+      return this.#engine.refuse(error)
     }
-  }
-
-  #refuse(options: OperationOptions | undefined): Promise<unknown> | undefined {
-    if (this.#state !== 'open') return Promise.reject(closedError())
-    return options?.signal === undefined ? undefined : rejectEarly(this.#engine, options)
   }
 
   /**
@@ -464,25 +463,23 @@ export class Ring extends EventEmitter<RingEvents> {
     }
     const { outcome, attempts } = found
     if (outcome !== 'unsettled') return Promise.resolve({ outcome, attempts })
-    return new Promise((resolve) => {
-      found.isExpectedToAbort = true
-      found.waiters ??= []
-      found.waiters.push(resolve)
-      this.#engine.cancel(found, undefined)
-    })
+    found.isExpectedToAbort = true
+    this.#engine.cancel(found, undefined)
+    return found.ended()
   }
 
   /** Cancels every operation on a descriptor; resolves to how many there were, when all have ended. */
   cancelFd(fd: FdLike): Promise<number> {
     try {
-      return this.#awaitAll(this.#cancelFd(fdNumber(fd)))
+      return this.#awaitAll(this.#cancelFd(fd, fdNumber(fd)))
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  #cancelFd(number: number): Operation[] {
-    return this.#cancelWhere((operation) => operation.fd === number)
+  #cancelFd(fd: FdLike, number: number): Operation[] {
+    // An object that was closed meanwhile has forgotten its number, and -1 is that of all who have none.
+    return this.#cancelWhere(({ fd: its, holder }) => (number >= 0 && its === number) || holder === fd)
   }
 
   /** Cancels every operation of the ring; resolves to how many there were, when all have ended. */
@@ -502,7 +499,8 @@ export class Ring extends EventEmitter<RingEvents> {
   }
 
   async #awaitAll(operations: Operation[]): Promise<number> {
-    await Promise.allSettled(operations.map((operation) => operation.promise))
+    // Not by their promises: that would count as handling what they reject with.
+    await Promise.all(operations.map((operation) => operation.ended()))
     return operations.length
   }
 
