@@ -116,7 +116,8 @@ function integer(name: string, text: string | undefined, least: number, most: nu
   if (text === undefined) return undefined
   const value = Number(text)
   if (/^\d+$/.test(text) && value >= least && value <= most) return value
-  const why = name === 'threads' && value < LEAST_THREADS ? ': with fewer, a thread writes its own eventfd' : ''
+  const why =
+    name === 'threads' && value < LEAST_THREADS ? ': with fewer, a thread writes its own eventfd' : ''
   throw new UsageError(`--${name} must be an integer from ${least} to ${most}, not '${text}'${why}`)
 }
 

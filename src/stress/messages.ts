@@ -15,12 +15,13 @@ export interface Task {
   words: Int32Array
 }
 
-/** The words that all threads share: the first stops them, then each has its own, counting what it did. */
+/** The words that all threads share: two that start and stop them, then each has its own, counting what it did. */
 export const Word = {
-  STOP: 0,
-  rounds: (thread: number) => 1 + 2 * thread,
-  lost: (thread: number) => 2 + 2 * thread,
-  count: (threads: number) => 1 + 2 * threads,
+  START: 0,
+  STOP: 1,
+  rounds: (thread: number) => 2 + 2 * thread,
+  lost: (thread: number) => 3 + 2 * thread,
+  count: (threads: number) => 2 + 2 * threads,
 } as const
 
 /** A read without a completion long after its cancel. */
@@ -58,7 +59,5 @@ export interface ThreadResult {
 }
 
 export type FromThread =
-  /** It waits for its start, so that all start together. */
-  | { type: 'ready' }
-  | { type: 'lost'; lost: Lost }
-  | { type: 'result'; result: ThreadResult }
+  /** It waits for its start, so that all start together: a round is over long before another thread is there. */
+  { type: 'ready' } | { type: 'lost'; lost: Lost } | { type: 'result'; result: ThreadResult }

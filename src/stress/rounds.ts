@@ -81,6 +81,7 @@ export class Rounds {
   async #round(): Promise<void> {
     const ring = this.#ring
     const { eventfds, thread, scenario } = this.#task
+    this.#cancelledAt = 0
     const own = ring.read(at(eventfds, thread), this.#own.buffer, this.#options)
     const next = ring.read(at(eventfds, thread + 1), this.#next.buffer, this.#options)
     const ends = [this.#ended(own, this.#own), this.#ended(next, this.#next)]

@@ -38,5 +38,5 @@ export function describeScenario(scenario: Scenario): string {
     ...(seconds === undefined ? [] : [`${seconds} s`]),
   ]
   const reads = scenario.async ? 'reads with IOSQE_ASYNC' : 'plain reads'
-  return `${name}: ${threads} threads, ${reads}${spin}, writes add ${add}; ${limits.join(' or ')} in each mode`
+  return `${name}: ${threads} threads, ${reads}${spin}, writes add ${add}; for ${limits.join(', at most ')}`
 }

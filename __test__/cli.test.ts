@@ -1,0 +1,188 @@
+/** The command `uring-safe-cancel`, as it is called. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import test from 'ava'
+
+const CLI = new URL('../dist/src/cli.js', import.meta.url).pathname
+const PACKAGE: { version: string; bin: Record<string, string> } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+)
+
+interface Outcome {
+  status: number | null
+  stdout: string
+  stderr: string
+}
+
+/** Runs the command to its end; `whileRunning` may do something to it meanwhile. */
+async function run(
+  args: string[],
+  whileRunning: (child: ReturnType<typeof spawn>) => unknown = () => {},
+  command: [string, ...string[]] = [process.execPath],
+): Promise<Outcome> {
+  const [program, ...prefix] = command
+  const child = spawn(program, [...prefix, CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [ended, stdout, stderr] = await Promise.all([
+    once(child, 'close'),
+    text(child.stdout),
+    text(child.stderr),
+    whileRunning(child),
+  ])
+  return { status: ended[0], stdout, stderr }
+}
+
+/** The rounds of a run that prints tables have begun. */
+async function begun(child: ReturnType<typeof spawn>): Promise<void> {
+  if (child.stdout !== null) await once(child.stdout, 'data')
+  await delay(1500)
+}
+
+test('the package has the command', (t) => {
+  t.is(PACKAGE.bin['uring-safe-cancel'], 'dist/src/cli.js')
+  t.true(readFileSync(CLI, 'utf8').startsWith('#!/usr/bin/env node\n'))
+})
+
+test('--help and --version answer, with and without a command', async (t) => {
+  for (const args of [['--help'], ['-h']]) {
+    const { status, stdout } = await run(args)
+    t.is(status, 0)
+    t.regex(stdout, /Commands:\n {2}stress /)
+  }
+  const help = await run(['stress', '--help'])
+  t.is(help.status, 0)
+  for (const option of [
+    '--mode',
+    '--threads',
+    '--seconds',
+    '--rounds',
+    '--add',
+    '--async',
+    '--spin',
+    '--json',
+  ]) {
+    t.true(help.stdout.includes(`  ${option}`), option)
+  }
+  t.regex(help.stdout, /Exit status:\n {2}0 /)
+  for (const args of [['--version'], ['stress', '--version']]) {
+    t.is((await run(args)).stdout, `${PACKAGE.version}\n`)
+  }
+})
+
+test('wrong usage: exit status 64, and a message that says what would be right', async (t) => {
+  const wrong: [string[], RegExp][] = [
+    [[], /a command is missing: stress/],
+    [['dance'], /'dance' is no command: there is stress/],
+    [['stress', '--threads', '2'], /--threads must be an integer from 3 to 1024, not '2'/],
+    [['stress', '--nonsense'], /--nonsense/],
+  ]
+  for (const [args, message] of wrong) {
+    const { status, stdout, stderr } = await run(args)
+    t.is(status, 64, args.join(' '))
+    t.is(stdout, '')
+    t.regex(stderr, message)
+    t.regex(stderr, /\nTry uring-safe-cancel stress --help\n$/)
+  }
+})
+
+test('both scenarios in both modes are printed as tables', async (t) => {
+  const { status, stdout, stderr } = await run(['stress', '--rounds', '200'])
+  t.is(status, 0, stderr)
+  t.is(stderr, '')
+  t.regex(stdout, /^as reported: \d+ threads, plain reads, writes add 1; for 200 rounds of each thread\n/)
+  t.regex(stdout, /\nprovoked: \d+ threads, reads with IOSQE_ASYNC, .* writes add 0;/)
+  t.is([...stdout.matchAll(/^ +raw +safe$/gm)].length, 2)
+  t.is([...stdout.matchAll(/^ {2}conservation +held +held$/gm)].length, 2)
+  t.is([...stdout.matchAll(/^ {2}raw: lost \d.*\.$/gm)].length, 2)
+})
+
+test('--json prints one document', async (t) => {
+  const { status, stdout } = await run(['stress', '--rounds', '100', '--threads', '3', '--json'])
+  t.is(status, 0)
+  const document = JSON.parse(stdout)
+  t.like(document, { version: PACKAGE.version, node: process.version, ok: true, interrupted: false })
+  t.is(document.runs.length, 4)
+  for (const found of document.runs) {
+    t.like(found, { threads: 3, rounds: 300, problems: [], operations: { submitted: 900, settled: 900 } })
+    const { reads, cancels, lost, microseconds, conservation } = found
+    t.is(reads.delivered + reads.cancelled, reads.submitted)
+    t.is(cancels.issued, cancels.found + cancels.notFound + cancels.already + cancels.other)
+    t.is(typeof lost.count, 'number')
+    t.is(typeof lost.byAnswer, 'object')
+    t.true(microseconds.p50 <= microseconds.p99 && microseconds.p99 <= microseconds.max)
+    t.is(conservation.added, conservation.returned + conservation.left)
+    t.is(conservation.added, found.add * 300)
+  }
+  t.deepEqual(
+    document.runs.map(({ scenario, mode }: { scenario: string; mode: string }) => `${scenario}, ${mode}`),
+    ['as reported, raw', 'as reported, safe', 'provoked, raw', 'provoked, safe'],
+  )
+})
+
+test('--add 0 in a mode of its own', async (t) => {
+  const args = ['stress', '--seconds', '1', '--add', '0', '--mode', 'safe', '--async', '--json']
+  const { status, stdout } = await run(args)
+  t.is(status, 0)
+  const { runs } = JSON.parse(stdout)
+  t.is(runs.length, 1)
+  t.like(runs[0], {
+    scenario: 'as chosen',
+    mode: 'safe',
+    add: 0,
+    async: true,
+    spin: 0,
+    reads: { delivered: 0 },
+  })
+  t.true(runs[0].rounds > 0)
+})
+
+for (const mode of ['raw', 'safe']) {
+  test(`Ctrl-C in mode ${mode}: a table of what was done, and exit status 130`, async (t) => {
+    const args = ['stress', '--seconds', '60', '--async', '--spin', '--mode', mode]
+    const { status, stdout, stderr } = await run(args, async (child) => {
+      await begun(child)
+      child.kill('SIGINT')
+    })
+    t.is(status, 130, stderr)
+    t.is(stderr, 'Interrupted: this is what was done until then.\n')
+    t.regex(stdout, /^ {2}rounds +[1-9]/m)
+    t.regex(stdout, /^ {2}conservation +held$/m)
+  })
+}
+
+test('Ctrl-C twice ends it at once', async (t) => {
+  const { status } = await run(['stress', '--seconds', '60'], async (child) => {
+    await begun(child)
+    child.kill('SIGINT')
+    child.kill('SIGINT')
+  })
+  // The second one may come after the end of the first one's.
+  t.true(status === null || status === 130)
+})
+
+test('a reader that goes away ends it without a complaint', async (t) => {
+  const pipeline = `"${process.execPath}" "${CLI}" stress --rounds 100 | head -n 1`
+  const child = spawn('sh', ['-c', pipeline], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
+  t.regex(stdout, /^as reported: .*\n$/)
+  t.is(stderr, '')
+})
+
+test('without io_uring: why, what to do, and exit status 2', async (t) => {
+  const sandbox = [
+    'cargo',
+    'run',
+    '--quiet',
+    '--package',
+    'uring-safe-cancel-sandbox',
+    '--',
+    '--no-io-uring',
+  ] as const
+  const { status, stdout, stderr } = await run(['stress'], undefined, [...sandbox, process.execPath])
+  t.is(status, 2, stderr)
+  t.is(stdout, '')
+  t.regex(stderr, /^io_uring is not available here: .+ \(E[A-Z]+\)\n.+\n$/)
+})

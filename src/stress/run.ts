@@ -1,0 +1,144 @@
+/** One scenario in one mode, from making the eventfds to the verdict. */
+import { closeSync } from 'node:fs'
+
+import { eventfd, PollEvents } from '../descriptors.js'
+import { CANCELLED } from '../errors.js'
+import { Ring } from '../ring.js'
+import { checkConservation } from './conservation.js'
+import { Histogram } from './histogram.js'
+import { answerName } from './lost.js'
+import { type Lost, type Task, Word } from './messages.js'
+import type { Mode, Scenario } from './scenario.js'
+import { runThreads, type ThreadOptions } from './threads.js'
+import { addCounts, addStats, type Totals } from './totals.js'
+
+const TICK = 200
+/** An eventfd that has something answers at once. */
+const POLL_MILLISECONDS = 50
+
+/** How a run is watched, and stopped before its time. */
+export interface Watch extends ThreadOptions {
+  signal?: AbortSignal
+  onLost?: (lost: Lost) => void
+  /** The milliseconds since the start, and what all threads have done until then. */
+  onProgress?: (milliseconds: number, rounds: number, lost: number) => void
+}
+
+/** What a run found. */
+export interface Run extends Totals {
+  scenario: Scenario
+  mode: Mode
+  /** How long it took. */
+  seconds: number
+  latency: Histogram
+  /** How many operations were lost, by what their cancel answered. */
+  lost: Map<string, number>
+  /** What was left in the eventfds. */
+  left: number
+  /** What did not hold: none if the run passed. */
+  problems: string[]
+  /** Whether a thread could not be stopped, so that only a signal ends the process. */
+  isHung: boolean
+}
+
+/** Runs a scenario in a mode. */
+export async function runScenario(scenario: Scenario, mode: Mode, watch: Watch = {}): Promise<Run> {
+  const eventfds: number[] = []
+  try {
+    while (eventfds.length < scenario.threads) eventfds.push(eventfd())
+    return await runOn(eventfds, scenario, mode, watch)
+  } finally {
+    for (const fd of eventfds) closeSync(fd)
+  }
+}
+
+async function runOn(eventfds: number[], scenario: Scenario, mode: Mode, watch: Watch): Promise<Run> {
+  const bytes = Word.count(scenario.threads) * Int32Array.BYTES_PER_ELEMENT
+  const words = new Int32Array(new SharedArrayBuffer(bytes))
+  const lost = new Map<string, number>()
+  const noteLost = (operation: Lost) => {
+    const answer = answerName(operation.answer)
+    lost.set(answer, (lost.get(answer) ?? 0) + 1)
+    watch.onLost?.(operation)
+  }
+  const clock = new Clock(scenario, words, watch)
+  const tasks = eventfds.map((_, thread): Task => ({ thread, scenario, mode, eventfds, words }))
+  const { results, failures, isHung } = await runThreads(tasks, words, () => clock.start(), noteLost, watch)
+  const seconds = clock.stop()
+  const latency = new Histogram()
+  for (const result of results) latency.add(result.latency)
+  const counts = addCounts(results.map((result) => result.counts))
+  const stats = addStats(results.map((result) => result.stats))
+  // What a thread did that failed is not known, so that nothing can add up.
+  const left = failures.length > 0 ? 0 : await takeRest(eventfds)
+  const problems =
+    failures.length > 0 ? failures : checkConservation({ add: scenario.add, counts, stats, left })
+  const lostCount = [...lost.values()].reduce((sum, count) => sum + count, 0)
+  if (mode === 'safe' && lostCount > 0) {
+    problems.push(`${lostCount} operations did not end within stuckAfter of their cancel, in mode safe`)
+  }
+  return { scenario, mode, seconds, counts, stats, latency, lost, left, problems, isHung }
+}
+
+/** Stops the threads when their time is over, or when the run is interrupted, and tells of their progress. */
+class Clock {
+  readonly #scenario: Scenario
+  readonly #words: Int32Array
+  readonly #watch: Watch
+  #startedAt = 0
+  #end: NodeJS.Timeout | undefined
+  #tick: NodeJS.Timeout | undefined
+
+  constructor(scenario: Scenario, words: Int32Array, watch: Watch) {
+    this.#scenario = scenario
+    this.#words = words
+    this.#watch = watch
+    const { signal } = watch
+    if (signal?.aborted === true) this.#stopThreads()
+    signal?.addEventListener('abort', this.#stopThreads, { once: true })
+  }
+
+  readonly #stopThreads = (): void => {
+    Atomics.store(this.#words, Word.STOP, 1)
+  }
+
+  start(): void {
+    this.#startedAt = performance.now()
+    const { seconds } = this.#scenario
+    if (seconds !== undefined) this.#end = setTimeout(this.#stopThreads, seconds * 1000)
+    this.#tick = setInterval(() => this.#tell(), TICK)
+  }
+
+  #tell(): void {
+    let rounds = 0
+    let lost = 0
+    for (let thread = 0; thread < this.#scenario.threads; thread += 1) {
+      rounds += Atomics.load(this.#words, Word.rounds(thread))
+      lost += Atomics.load(this.#words, Word.lost(thread))
+    }
+    this.#watch.onProgress?.(performance.now() - this.#startedAt, rounds, lost)
+  }
+
+  /** The seconds since the start. */
+  stop(): number {
+    clearTimeout(this.#end)
+    clearInterval(this.#tick)
+    this.#watch.signal?.removeEventListener('abort', this.#stopThreads)
+    return (performance.now() - this.#startedAt) / 1000
+  }
+}
+
+/** The sum of what is left in the eventfds. A read of a blocking one at zero would hang, so each is polled first. */
+async function takeRest(eventfds: number[]): Promise<number> {
+  const ring = new Ring()
+  const take = async (fd: number) => {
+    const options = { timeout: POLL_MILLISECONDS, onCancel: 'resolve' } as const
+    const events = await ring.poll(fd, PollEvents.POLLIN, options)
+    if (events === CANCELLED) return 0
+    const { buffer } = await ring.read(fd, new BigUint64Array(1))
+    return Number(buffer[0])
+  }
+  const rests = await Promise.all(eventfds.map(take))
+  await ring.close()
+  return rests.reduce((sum, rest) => sum + rest, 0)
+}
