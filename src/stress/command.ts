@@ -16,9 +16,11 @@ const LOST_SHOWN = 10
 
 /** Runs the command, and gives back the exit status. */
 export async function runStress(options: StressArguments, version: string): Promise<number> {
-  const { supported, code, reason, remedy } = Ring.probe()
+  const { supported, reason = '', remedy = '' } = Ring.probe()
   if (!supported) {
-    process.stderr.write(`io_uring is not available here: ${reason} (${code})\n${remedy}\n`)
+    // The native side's reason has the remedy in it.
+    const todo = reason.includes(remedy) ? '' : `; ${remedy}`
+    process.stderr.write(`io_uring is not available here: ${reason}${todo}\n`)
     return Exit.UNSUPPORTED
   }
   const interrupt = new AbortController()
