@@ -113,3 +113,54 @@ impl CancelHandle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicU32;
+    use std::task::Wake;
+
+    #[derive(Default)]
+    struct Count(AtomicU32);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn handle(mailbox: &Arc<Mailbox>, slot: u32) -> CancelHandle {
+        let ticket = Ticket::new(Key { slot, generation: 1 });
+        CancelHandle::new(Some((Arc::clone(mailbox), Arc::new(ticket))))
+    }
+
+    #[test]
+    fn clause_7_bounded_an_operation_has_at_most_one_entry() {
+        let (mailbox, count) = (Arc::<Mailbox>::default(), Arc::<Count>::default());
+        let waker = Waker::from(Arc::clone(&count));
+        assert!(mailbox.collect(&waker).is_empty());
+        let (one, other) = (handle(&mailbox, 1), handle(&mailbox, 2));
+        for _ in 0..1000 {
+            one.cancel();
+            one.clone().cancel();
+            other.cancel();
+        }
+        assert_eq!(count.0.load(Ordering::Relaxed), 1, "woken once for all of them");
+        let slots: Vec<_> = mailbox.collect(&waker).iter().map(|key| key.slot()).collect();
+        assert_eq!(slots, [1, 2]);
+        one.cancel();
+        assert!(mailbox.collect(&waker).is_empty());
+    }
+
+    #[test]
+    fn clause_7_bounded_a_ring_that_is_over_keeps_nothing() {
+        let (mailbox, count) = (Arc::<Mailbox>::default(), Arc::<Count>::default());
+        let waker = Waker::from(Arc::clone(&count));
+        mailbox.collect(&waker);
+        handle(&mailbox, 1).cancel();
+        mailbox.close();
+        handle(&mailbox, 2).cancel();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert!(mailbox.collect(&waker).is_empty());
+    }
+}

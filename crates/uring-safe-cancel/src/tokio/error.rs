@@ -118,7 +118,7 @@ impl From<Error> for io::Error {
 pub enum StartError {
     /// The thread has no tokio runtime.
     NoRuntime,
-    /// The kernel gives no ring; the reason names the remedy.
+    /// The kernel gives no ring; the message names reason and remedy.
     Setup(SetupError),
     /// The runtime's reactor does not take the ring's descriptor.
     Reactor(io::Error),

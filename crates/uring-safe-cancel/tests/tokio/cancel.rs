@@ -101,6 +101,10 @@ fn clause_2_live_a_timeout_ends_the_operation_and_says_so() {
         add(&event, 3);
         let (result, buffer) = brief.asynchronous().read(&event, buffer).await;
         assert_eq!((result.unwrap(), buffer[0]), (8, 3), "in time");
+        for both in [brief.asynchronous(), ring.asynchronous().timeout(Duration::from_millis(5))] {
+            let (result, _) = both.read(&event, ring.alloc(8).unwrap()).await;
+            assert!(matches!(result, Err(Error::TimedOut)));
+        }
     });
 }
 

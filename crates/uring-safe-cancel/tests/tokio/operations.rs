@@ -102,6 +102,20 @@ fn bad_arguments_are_errors_and_nothing_reaches_the_kernel() {
 }
 
 #[test]
+fn allocated_memory_is_zero_also_the_second_time() {
+    run(async {
+        let ring = ring();
+        for length in [1, 5000, 1 << 20] {
+            for _ in 0..3 {
+                let mut buffer = ring.alloc(length).unwrap();
+                assert!(buffer.iter().all(|&byte| byte == 0));
+                buffer.fill(0xAA);
+            }
+        }
+    });
+}
+
+#[test]
 fn empty_buffers_read_and_write_nothing() {
     run(async {
         let ring = ring();
