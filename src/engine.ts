@@ -263,9 +263,9 @@ function createNative(
 
 /** The error of a machine that gives no ring: `errno`, `reason` and `remedy` tell the rest. */
 function unavailable(failure: object): RingError {
-  const { code, errno, reason, remedy } = { code: '', errno: 0, reason: '', remedy: '', ...failure }
-  const error = new RingError('ERR_IO_URING_UNAVAILABLE', `io_uring is not available: ${reason}`)
-  return Object.assign(error, { errno, reason: code, remedy })
+  const { errno, reason, remedy } = { errno: 0, reason: '', remedy: '', ...failure }
+  const error = new RingError('ERR_IO_URING_UNAVAILABLE', `io_uring is not available: ${reason}; ${remedy}`)
+  return Object.assign(error, { errno, reason, remedy })
 }
 
 /** The flags of a submission. */

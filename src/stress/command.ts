@@ -18,9 +18,7 @@ const LOST_SHOWN = 10
 export async function runStress(options: StressArguments, version: string): Promise<number> {
   const { supported, reason = '', remedy = '' } = Ring.probe()
   if (!supported) {
-    // The native side's reason has the remedy in it.
-    const todo = reason.includes(remedy) ? '' : `; ${remedy}`
-    process.stderr.write(`io_uring is not available here: ${reason}${todo}\n`)
+    process.stderr.write(`io_uring is not available here: ${reason}; ${remedy}\n`)
     return Exit.UNSUPPORTED
   }
   const interrupt = new AbortController()

@@ -149,6 +149,5 @@ export async function runThreads(
 
 function reasonOf(reason: unknown): string {
   if (!(reason instanceof Error)) return String(reason)
-  const remedy = 'remedy' in reason ? `; ${String(reason.remedy)}` : ''
-  return `${reason.stack ?? reason.message}${remedy}`
+  return reason.stack ?? reason.message
 }

@@ -72,21 +72,21 @@ impl Unsupported {
     }
 }
 
+/// The reason alone; [`Unsupported::remedy`] says what to do.
 impl std::fmt::Display for Unsupported {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NoSuchCall => write!(f, "this kernel has no io_uring (ENOSYS)")?,
+            Self::NoSuchCall => write!(f, "this kernel has no io_uring (ENOSYS)"),
             Self::DisabledBySysctl(level) => {
-                write!(f, "kernel.io_uring_disabled is {level} (EPERM)")?;
+                write!(f, "kernel.io_uring_disabled is {level} (EPERM)")
             }
-            Self::Forbidden => write!(f, "this process may not use it (EPERM)")?,
-            Self::NoMemory => write!(f, "there is no memory for even the smallest ring (ENOMEM)")?,
-            Self::NoDescriptor => write!(f, "no descriptor is left for a ring (EMFILE)")?,
+            Self::Forbidden => write!(f, "this process may not use it (EPERM)"),
+            Self::NoMemory => write!(f, "there is no memory for even the smallest ring (ENOMEM)"),
+            Self::NoDescriptor => write!(f, "no descriptor is left for a ring (EMFILE)"),
             Self::Other(errno) => {
-                write!(f, "io_uring_setup: {}", io::Error::from_raw_os_error(*errno))?;
+                write!(f, "io_uring_setup: {}", io::Error::from_raw_os_error(*errno))
             }
         }
-        write!(f, "; {}", self.remedy())
     }
 }
 

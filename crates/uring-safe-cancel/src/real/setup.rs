@@ -29,7 +29,7 @@ pub struct SetupError {
 
 impl std::fmt::Display for SetupError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "io_uring is not available: {}", self.reason)
+        write!(f, "io_uring is not available: {}; {}", self.reason, self.reason.remedy())
     }
 }
 
