@@ -290,3 +290,32 @@ impl std::fmt::Debug for Shared {
         shape.field("over", &self.is_over.get()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::Sleep;
+    use crate::ring::Options;
+
+    #[test]
+    fn a_ring_that_nobody_holds_or_awaits_ends_also_what_would_go_on() {
+        let kernel = RealKernel::new(8, 16).expect("io_uring");
+        let completions = kernel.completions();
+        let shared = Shared::new(Core::new(kernel, completions, Options::default()));
+        let hour = Sleep::new(&shared.arena, Duration::from_secs(3600)).unwrap();
+        shared.submit(hour.into(), Extra::default()).map_err(drop).unwrap();
+        let is_drained_soon = || {
+            (0..50).any(|_| {
+                shared.check_orphaned(Duration::from_secs(1));
+                shared.flush(usize::MAX);
+                std::thread::sleep(PAUSE);
+                shared.is_drained()
+            })
+        };
+        assert!(!is_drained_soon(), "there are handles");
+        shared.orphan();
+        assert!(!is_drained_soon(), "there is a future");
+        shared.retire(false);
+        assert!(is_drained_soon());
+    }
+}
