@@ -68,9 +68,9 @@ function optionsWith(name: string, value: unknown): object {
 }
 
 /** A view whose memory is gone. */
-function detached<T>(make: (buffer: ArrayBuffer) => T): T {
+function detached<T>(viewOn: (buffer: ArrayBuffer) => T): T {
   const buffer = new ArrayBuffer(64)
-  const view = make(buffer)
+  const view = viewOn(buffer)
   structuredClone(buffer, { transfer: [buffer] })
   return view
 }
