@@ -1,16 +1,15 @@
 /** Copying large results out of core memory: a piece in each turn of the event loop, so that timers fire. */
+import { copyPart, type Part } from './destination.js'
 import { PIECE_BYTES, type NativeRing } from './native.js'
-import type { Operation } from './operation.js'
 
 interface Copy {
-  operation: Operation
-  parts: Uint8Array[]
-  /** Where the first part's bytes go. */
-  start: number
+  id: number
+  parts: readonly Part[]
   /** Bytes still to be copied. */
   left: number
-  part: number
-  /** Bytes copied of this part. */
+  /** The part that is being copied. */
+  index: number
+  /** Bytes copied of it. */
   done: number
   finish: (isWhole: boolean) => void
 }
@@ -31,11 +30,9 @@ export class CopyQueue {
     return this.#copies.length === 0
   }
 
-  /** Copies `bytes` of a kept result into its operation's views, and tells whether they still had room. */
-  push(operation: Operation, bytes: number, finish: (isWhole: boolean) => void): void {
-    const parts = operation.parts ?? (operation.bytes === undefined ? [] : [operation.bytes])
-    const { start } = operation
-    this.#copies.push({ operation, parts, start, left: bytes, part: 0, done: 0, finish })
+  /** Copies `bytes` of a kept result to its parts, and tells whether there still was room. */
+  push(id: number, parts: readonly Part[], bytes: number, finish: (isWhole: boolean) => void): void {
+    this.#copies.push({ id, parts, left: bytes, index: 0, done: 0, finish })
     this.#schedule()
   }
 
@@ -58,42 +55,27 @@ export class CopyQueue {
     }
     this.#copies.shift()
     copy.finish(isWhole)
-    this.#native.release(copy.operation.id)
+    this.#native.release(copy.id)
     if (this.isEmpty) this.#idle()
     else this.#schedule()
   }
 
-  /** Copies a piece. False if a destination has no room any more. */
+  /** Copies a piece. False if a part has no room any more. */
   #copyPiece(copy: Copy): boolean {
     let room = PIECE_BYTES
     while (room > 0 && copy.left > 0) {
-      const target = copy.parts[copy.part]
-      if (target === undefined) return false
-      const size = partLength(copy.operation, copy.part, target)
-      const amount = Math.min(room, copy.left, size - copy.done)
-      if (amount > 0 && !this.#copyInto(copy, target, amount)) return false
+      const part = copy.parts[copy.index]
+      if (part === undefined) return false
+      const amount = Math.min(room, copy.left, part.length - copy.done)
+      if (!copyPart(this.#native, copy.id, copy.index, part, copy.done, amount)) return false
       copy.done += amount
       copy.left -= amount
       room -= amount
-      if (copy.done === size) {
-        copy.part += 1
+      if (copy.done === part.length) {
+        copy.index += 1
         copy.done = 0
       }
     }
     return true
   }
-
-  #copyInto(copy: Copy, target: Uint8Array, amount: number): boolean {
-    const { operation, part, done, start } = copy
-    const region = operation.partRegions?.[part] ?? -1
-    if (region >= 0) return target.byteLength >= start + done + amount
-    return this.#native.copy(operation.id, part, done, target, start + done, amount) === amount
-  }
-}
-
-/** How many bytes a part had at the call. */
-function partLength(operation: Operation, part: number, target: Uint8Array): number {
-  return operation.parts === undefined
-    ? operation.length
-    : (operation.partLengths?.[part] ?? target.byteLength)
 }

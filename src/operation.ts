@@ -1,6 +1,7 @@
 /** One operation, from its call until its promise is settled. */
 import { inspect } from 'node:util'
 
+import type { Part } from './destination.js'
 import type { Engine } from './engine.js'
 import type { OperationOptions } from './requests.js'
 
@@ -58,24 +59,10 @@ export class Operation {
   readonly fd: number
   /** The caller's object with the descriptor, held while in flight: a FileHandle that is collected closes. */
   holder: unknown
-  /** What the result gives back: the caller's view, or views. */
-  buffer: unknown = undefined
-  /** The bytes of that view. */
-  bytes: Uint8Array | undefined = undefined
-  /** Where in `bytes` the data goes. */
-  start = 0
-  length = 0
-  /** The views of a vectored operation. */
-  parts: Uint8Array[] | undefined = undefined
-  /** How long they were at the call. */
-  partLengths: number[] | undefined = undefined
-  /** Which of them lie on core memory: their regions, or -1. */
-  partRegions: number[] | undefined = undefined
-  /** Whether the kernel writes straight into the memory of `bytes`. */
-  isOnCoreMemory = false
-
-  /** The path of an open. */
-  path: string | undefined = undefined
+  /** What the result gives back (the caller's view or views), or the path of an open. */
+  given: unknown = undefined
+  /** Where a read's bytes go. */
+  parts: readonly Part[] | undefined = undefined
 
   outcome: Outcome = 'unsettled'
   attempts = 0
@@ -112,11 +99,8 @@ export class Operation {
     this.outcome = outcome
     this.attempts = attempts
     this.holder = undefined
-    this.buffer = undefined
-    this.bytes = undefined
+    this.given = undefined
     this.parts = undefined
-    this.partLengths = undefined
-    this.partRegions = undefined
     const { waiters } = this
     if (waiters === undefined) return
     this.waiters = undefined

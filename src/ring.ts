@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { inspect, type InspectOptions } from 'node:util'
 
+import type { Part } from './destination.js'
 import { publishStuck, type StuckOperation } from './diagnostics.js'
 import { Engine, flagsOf, timeoutOf } from './engine.js'
 import { type CANCELLED, closedError, invalidType } from './errors.js'
@@ -197,24 +198,21 @@ export class Ring extends EventEmitter<RingEvents> {
       if (engine.isFull) {
         // It waits, and no ArrayBuffer waits with it: that is made when its bytes are there.
         const late = engine.begin(Kind.READ_ADOPT, 'read', fd, holder, options)
-        late.length = length
+        late.given = length
         const answer = engine.native.read(late.id, fd, length, position, flagsOf(options), timeoutOf(options))
         return engine.begun(late, answer)
       }
       view = bytes = engine.memory.slice(length)
     }
     const operation = engine.begin(Kind.READ, 'read', fd, holder, options)
-    operation.buffer = view
-    operation.bytes = bytes
-    operation.start = start
-    operation.length = length
+    const region = engine.memory.regionOf(bytes)
+    operation.given = view
+    operation.parts = [{ bytes, start, length, region }]
     const { id } = operation
     const { native } = engine
     const flags = flagsOf(options)
     const timeout = timeoutOf(options)
-    const region = engine.memory.regionOf(bytes)
     if (region < 0) return engine.begun(operation, native.read(id, fd, length, position, flags, timeout))
-    operation.isOnCoreMemory = true
     const from = bytes.byteOffset + start
     return engine.begun(operation, native.readRegion(id, fd, region, from, length, position, flags, timeout))
   }
@@ -282,7 +280,7 @@ export class Ring extends EventEmitter<RingEvents> {
     const early = engine.refuseEarly(options)
     if (early !== undefined) return early
     const operation = engine.begin(Kind.WRITE, 'write', fd, holder, options)
-    operation.buffer = given
+    operation.given = given
     const { id } = operation
     const { native } = engine
     const flags = flagsOf(options)
@@ -329,27 +327,39 @@ export class Ring extends EventEmitter<RingEvents> {
       const { native, memory } = this.#engine
       const views = viewsOf(buffers)
       const where = positionOf(position)
-      const regions = views.map((view) => memory.regionOf(view))
-      const parts = new Float64Array(
-        views.flatMap((view, index) => [regions[index] ?? -1, view.byteOffset, view.byteLength]),
+      const parts: Part[] = views.map((bytes) => ({
+        bytes,
+        start: 0,
+        length: bytes.byteLength,
+        region: memory.regionOf(bytes),
+      }))
+      const triples = new Float64Array(
+        parts.flatMap(({ bytes, length, region }) => [region, bytes.byteOffset, length]),
       )
-      operation.buffer = buffers
+      operation.given = buffers
       if (kind === Kind.WRITEV) {
-        return native.writev(operation.id, number, parts, views, where, flags, timeout)
+        return native.writev(operation.id, number, triples, views, where, flags, timeout)
       }
-      operation.parts = views
-      operation.partLengths = views.map((view) => view.byteLength)
-      operation.partRegions = regions
-      return native.readv(operation.id, number, parts, where, flags, timeout)
+      operation.parts = parts
+      return native.readv(operation.id, number, triples, where, flags, timeout)
     })
   }
 
   /** Goes through the kernel and does nothing: to measure, or to yield. */
   nop<O extends OperationOptions>(options?: O): Promise<Settles<void, O>>
-  nop(options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.NOP, 'nop', NO_DESCRIPTOR, options, (operation, _fd, flags, timeout) =>
-      this.#engine.native.nop(operation.id, flags, timeout),
-    )
+  nop(given?: unknown): Promise<unknown> {
+    // Without the closure that #begin takes: a nop is there to measure the rest.
+    const engine = this.#engine
+    try {
+      const options = checkOptions(given)
+      const early = engine.refuseEarly(options)
+      if (early !== undefined) return early
+      const operation = engine.begin(Kind.NOP, 'nop', -1, undefined, options)
+      const answer = engine.native.nop(operation.id, flagsOf(options), timeoutOf(options))
+      return engine.begun(operation, answer)
+    } catch (error) {
+      return engine.refuse(error)
+    }
   }
 
   /**
@@ -389,7 +399,7 @@ export class Ring extends EventEmitter<RingEvents> {
     return this.#begin(Kind.NUMBER, 'open', NO_DESCRIPTOR, options, (operation, _fd, bits, timeout) => {
       const { native } = this.#engine
       const { text, bytes } = pathOf(path)
-      operation.path = text
+      operation.given = text
       return native.open(operation.id, bytes, openFlags(flags), modeOf(mode), bits, timeout)
     })
   }
