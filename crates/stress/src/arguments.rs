@@ -16,8 +16,8 @@ runs two scenarios: 'as reported' (neither) and 'provoked' (both).
   --threads N     threads, rings and eventfds; at least 3 (default: processors, at least 4)
   --rounds N      end after so many rounds of each thread
   --seconds S     end each run after so many seconds (default 10, unless --rounds is given)
-  --add 0|1       what each write adds: with 0 no read can complete (default); with 1 the values are
-                  accounted for, but a later write completes many a lost read before it counts as lost
+  --add 0|1       what each write adds. With 1 a later write wakes a lost read, so that it is late instead
+                  of lost; with 0 every read must end by its cancel (default 1 as reported, else 0)
   --async         submit the two reads with IOSQE_ASYNC
   --spin [US]     spin for a random time of at most US microseconds before the cancels (default 30)
   --mode MODE     raw (trust one cancel), safe (the library) or both (default)
@@ -56,9 +56,7 @@ pub struct Arguments {
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Error> {
     let mut parser = Parser::from_args(arguments);
     let mut threads = std::thread::available_parallelism().map_or(4, |n| n.get().max(4));
-    // As in the report.
-    let mut add = 0;
-    let (mut rounds, mut time) = (None, None);
+    let (mut rounds, mut time, mut add) = (None, None, None);
     let (mut asynchronous, mut spin) = (false, None);
     let mut modes = vec![Mode::Raw, Mode::Safe];
     let (mut json, mut help) = (false, false);
@@ -69,7 +67,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
             }
             Long("rounds") => rounds = Some(number(&mut parser, 1, u64::MAX)?),
             Long("seconds") => time = Some(seconds(&mut parser)?),
-            Long("add") => add = number(&mut parser, 0, 1)?,
+            Long("add") => add = Some(number(&mut parser, 0, 1)?),
             Long("async") => asynchronous = true,
             Long("spin") => spin = Some(spin_time(&mut parser)?),
             Long("mode") => modes = parse_modes(&mut parser)?,
@@ -80,14 +78,20 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
     }
     let default_time = rounds.is_none().then_some(Duration::from_secs(SECONDS));
     let limit = Limit { rounds, time: time.or(default_time) };
-    let scenario =
-        |name, asynchronous, spin| Scenario { name, threads, add, asynchronous, spin, limit };
+    let scenario = |name, default_add, asynchronous, spin| Scenario {
+        name,
+        threads,
+        add: add.unwrap_or(default_add),
+        asynchronous,
+        spin,
+        limit,
+    };
     let scenarios = if asynchronous || spin.is_some() {
-        vec![scenario("chosen", asynchronous, spin.unwrap_or_default())]
+        vec![scenario("as chosen", 0, asynchronous, spin.unwrap_or_default())]
     } else {
         vec![
-            scenario("as reported", false, Duration::ZERO),
-            scenario("provoked", true, Duration::from_micros(SPIN_MICROSECONDS)),
+            scenario("as reported", 1, false, Duration::ZERO),
+            scenario("provoked", 0, true, Duration::from_micros(SPIN_MICROSECONDS)),
         ]
     };
     Ok(Arguments { scenarios, modes, json, help })
@@ -155,7 +159,10 @@ mod tests {
         );
         assert_eq!((provoked.asynchronous, provoked.spin.as_micros()), (true, 30));
         assert_eq!(plain.limit, Limit { rounds: None, time: Some(Duration::from_secs(10)) });
-        assert!(plain.threads >= 4 && plain.add == 0);
+        assert!(plain.threads >= 4);
+        assert_eq!((plain.add, provoked.add), (1, 0));
+        let chosen = parsed("--add 1").unwrap().scenarios;
+        assert_eq!((chosen[0].add, chosen[1].add), (1, 1));
     }
 
     #[test]

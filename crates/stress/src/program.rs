@@ -26,7 +26,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     }
     let probe = uring_safe_cancel::probe();
     if let Some(reason) = probe.unsupported {
-        return fail(&format!("io_uring is not available: {reason}"), NO_IO_URING);
+        let remedy = reason.remedy();
+        return fail(&format!("io_uring is not available: {reason}; {remedy}"), NO_IO_URING);
     }
     match run_all(&arguments, &probe.kernel) {
         Ok(true) => SOUND,
