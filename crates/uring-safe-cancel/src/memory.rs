@@ -14,9 +14,12 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Pieces of these sizes are cut from slabs and used again; the smallest is a page, so that each piece
-/// is aligned for O_DIRECT. Larger requests get a mapping of their size.
-const CLASSES: [usize; 4] = [4 << 10, 16 << 10, 64 << 10, 256 << 10];
+/// Pieces of these sizes are cut from slabs and used again. Larger requests get a mapping of their size.
+/// The first is for what only the core reads (a path, a timespec): a million sleeps must not need a page
+/// each. The others are whole pages, so that data is aligned for O_DIRECT.
+const CLASSES: [usize; 5] = [256, 4 << 10, 16 << 10, 64 << 10, 256 << 10];
+const SMALL: usize = 0;
+const SMALLEST_OF_PAGES: usize = 1;
 /// A slab: large enough that mapping is rare, small enough that a ring with one read costs little
 /// (untouched pages cost nothing).
 const SLAB_BYTES: usize = 1 << 20;
@@ -135,12 +138,17 @@ impl Arena {
 
     /// At least one page-aligned piece of `length` bytes, with whatever was left in it.
     pub fn allocate(&self, length: usize) -> Result<Memory, ArenaError> {
-        self.take(length).map(|(memory, _)| memory)
+        self.take(length, SMALLEST_OF_PAGES).map(|(memory, _)| memory)
+    }
+
+    /// The same for what no device sees: aligned to 256 bytes only, and cheap if it is short.
+    pub fn allocate_small(&self, length: usize) -> Result<Memory, ArenaError> {
+        self.take(length, SMALL).map(|(memory, _)| memory)
     }
 
     /// The same, filled with zeros.
     pub fn allocate_zeroed(&self, length: usize) -> Result<Memory, ArenaError> {
-        let (memory, is_fresh) = self.take(length)?;
+        let (memory, is_fresh) = self.take(length, SMALLEST_OF_PAGES)?;
         if !is_fresh {
             // SAFETY: the piece was just taken: nobody else holds it, and its mapping is live.
             unsafe { std::ptr::write_bytes(memory.as_mut_ptr(), 0, length) };
@@ -148,8 +156,9 @@ impl Arena {
         Ok(memory)
     }
 
-    fn take(&self, length: usize) -> Result<(Memory, bool), ArenaError> {
-        let (mapping, start, origin, is_fresh) = match CLASSES.iter().position(|&c| length <= c) {
+    fn take(&self, length: usize, smallest: usize) -> Result<(Memory, bool), ArenaError> {
+        let fitting = (smallest..CLASSES.len()).find(|&class| length <= CLASSES[class]);
+        let (mapping, start, origin, is_fresh) = match fitting {
             Some(class) => self.shared.take_class(class)?,
             None => self.shared.take_large(length)?,
         };
@@ -176,7 +185,7 @@ impl Shared {
         // A small arena is used up by smaller slabs.
         let room = self.limit.saturating_sub(state.usage.mapped);
         let bytes = SLAB_BYTES.min(self.limit / SLAB_SHARE).min(room) / size * size;
-        let slab = self.map(&mut state, bytes.max(size))?;
+        let slab = self.map(&mut state, bytes.max(size).max(CLASSES[SMALLEST_OF_PAGES]))?;
         let slab = Arc::new(slab);
         for start in (size..slab.length()).step_by(size).rev() {
             state.free[class].push((Arc::clone(&slab), start));
@@ -318,6 +327,17 @@ mod tests {
             }
         }
         assert_eq!(arena.usage().held, 0);
+    }
+
+    #[test]
+    fn a_hundred_thousand_small_pieces_need_no_page_each() {
+        let arena = Arena::new(64 << 20);
+        let pieces: Vec<_> = (0..100_000).map(|_| arena.allocate_small(16).unwrap()).collect();
+        assert!(pieces.iter().all(|piece| piece.address() % 256 == 0));
+        assert_eq!(arena.usage().held, 100_000 * 256);
+        drop(pieces);
+        assert_eq!(arena.usage().held, 0);
+        arena.allocate(60 << 20).expect("their slabs make way");
     }
 
     #[test]

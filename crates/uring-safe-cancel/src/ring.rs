@@ -556,7 +556,7 @@ impl<K: Kernel, C> Ring<K, C> {
                 }
             }
         }
-        let earliest = [self.deadlines.earliest(), self.life.drain_deadline()];
+        let earliest = [self.deadlines.earliest(), self.drain_deadline()];
         let Some(deadline) = earliest.into_iter().flatten().min() else { return };
         if let Some((tag, work)) = self.timer.plan(deadline) {
             if self.queue(tag, work, false).is_ok() {

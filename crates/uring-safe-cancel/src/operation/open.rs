@@ -15,7 +15,7 @@ impl Open {
     /// `O_CLOEXEC` is added.
     pub fn new(arena: &Arena, path: &CStr, flags: i32, mode: u32) -> Result<Self, ArenaError> {
         let bytes = path.to_bytes_with_nul();
-        let memory = arena.allocate(bytes.len())?;
+        let memory = arena.allocate_small(bytes.len())?;
         // SAFETY: the memory was just allocated with room for the bytes, and nobody else knows it.
         unsafe { memory.as_mut_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         Ok(Self { path: memory, flags: flags | libc::O_CLOEXEC, mode })

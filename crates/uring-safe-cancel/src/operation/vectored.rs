@@ -38,7 +38,7 @@ impl Vectors {
             return Err(VectorsError::TooLong(total));
         }
         let bytes = parts.len().max(1) * size_of::<libc::iovec>();
-        let array = arena.allocate(bytes).map_err(VectorsError::Arena)?;
+        let array = arena.allocate_small(bytes).map_err(VectorsError::Arena)?;
         Ok(Self { parts, offset, array })
     }
 
@@ -49,7 +49,7 @@ impl Vectors {
         let named = self.parts.iter().take(room);
         for (index, part) in named.enumerate() {
             let vector = libc::iovec { iov_base: part.as_mut_ptr().cast(), iov_len: part.len() };
-            // SAFETY: the array has room for as many, is aligned to a page, and nobody else knows it
+            // SAFETY: the array has room for as many, is aligned for them, and nobody else knows it
             // but the kernel, which does not have this operation while its SQE is made.
             unsafe { self.array.as_mut_ptr().cast::<libc::iovec>().add(index).write(vector) };
         }

@@ -20,14 +20,11 @@ pub(super) enum Life {
     GivenUp,
 }
 
-impl Life {
-    pub(super) fn drain_deadline(self) -> Option<Nanoseconds> {
-        match self {
-            Self::Draining { deadline } => Some(deadline),
-            Self::Open | Self::Closing | Self::GivenUp => None,
-        }
-    }
-}
+/// How long dropping a ring waits for the kernel. Cancels that work end within 0.02 ms, and a lost one
+/// after a re-issue or two.
+const DROP_DRAIN: Duration = Duration::from_millis(50);
+/// Dropping a ring ends even if its kernel's clock stands still.
+const MAX_DROP_FLUSHES: u32 = 256;
 
 impl<K: Kernel, C> Ring<K, C> {
     /// Takes no more operations; those it has go on, however long. [`Ring::is_drained`] tells when
@@ -62,9 +59,17 @@ impl<K: Kernel, C> Ring<K, C> {
         self.life == Life::GivenUp
     }
 
+    /// When to give up, if there is something to give up.
+    pub(super) fn drain_deadline(&self) -> Option<Nanoseconds> {
+        match self.life {
+            Life::Draining { deadline } if self.pending() > 0 => Some(deadline),
+            _ => None,
+        }
+    }
+
     /// Gives up if the time to drain is over.
     pub(super) fn check_drain(&mut self, now: Nanoseconds) {
-        if self.life.drain_deadline().is_some_and(|deadline| now >= deadline) {
+        if self.drain_deadline().is_some_and(|deadline| now >= deadline) {
             self.abandon();
         }
     }
@@ -113,14 +118,22 @@ fn close_after_all<C>(completion: &mut Completion<C>) {
     }
 }
 
-/// Dropping a ring gives up at once what a single round of cancels does not end: memory that the kernel
-/// still holds is leaked, never freed. [`Ring::destroy`] first, to do better.
+/// Dropping a ring cancels what it has and waits, 50 ms at most. What the kernel holds then is leaked,
+/// never freed. [`Ring::destroy`] first, to have more time, and to learn of it.
 impl<K: Kernel, C> Drop for Ring<K, C> {
     fn drop(&mut self) {
-        if self.pending() > 0 {
-            self.cancel_all();
-            self.flush(usize::MAX, &mut drop);
-            self.abandon();
+        if self.pending() == 0 {
+            return;
         }
+        self.destroy(DROP_DRAIN);
+        for _ in 0..MAX_DROP_FLUSHES {
+            if self.flush_and_wait(&mut drop).again {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            if self.pending() == 0 {
+                return;
+            }
+        }
+        self.abandon();
     }
 }

@@ -1,0 +1,32 @@
+/** A file whose reads nobody ever answers: the one thing that defies its cancel for certain. */
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import type { ExecutionContext } from 'ava'
+
+const root = new URL('..', import.meta.url)
+
+/**
+ * Mounts it until the end of the test, and returns its path; or why it cannot be had, which is so where the tests do
+ * not run as root or there is no /dev/fuse.
+ */
+export async function silentFile(t: ExecutionContext): Promise<{ path: string } | { reason: string }> {
+  execFileSync('cargo', ['build', '--quiet', '--package', 'uring-safe-cancel-sandbox'], { cwd: root })
+  const directory = mkdtempSync(join(tmpdir(), 'silent-'))
+  const server = spawn(new URL('target/debug/silent-fuse', root).pathname, [directory], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  let reason = ''
+  server.stderr.on('data', (chunk: Buffer) => (reason += String(chunk)))
+  const exit = once(server, 'exit')
+  t.teardown(async () => {
+    server.stdin.end()
+    await exit
+    rmdirSync(directory)
+  })
+  const isReady = await Promise.race([once(server.stdout, 'data').then(() => true), exit.then(() => false)])
+  return isReady ? { path: join(directory, 'file') } : { reason: reason.trim() }
+}

@@ -1,0 +1,182 @@
+//! `silent-fuse MOUNTPOINT`: a filesystem with one file, `file`, that never answers a read.
+//!
+//! Nothing else that can be had on every machine defies its cancel for certain, so this is what tests of
+//! stuck operations read. It prints `ready` when it serves, and ends, which answers everything with
+//! ENOTCONN, when its standard input does. It needs root and /dev/fuse.
+
+use std::ffi::CString;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Operations of the FUSE protocol (linux/fuse.h) that a read of a file needs.
+mod opcode {
+    pub const LOOKUP: u32 = 1;
+    pub const GETATTR: u32 = 3;
+    pub const OPEN: u32 = 14;
+    pub const READ: u32 = 15;
+    pub const INIT: u32 = 26;
+    pub const FORGET: u32 = 2;
+    pub const INTERRUPT: u32 = 36;
+    pub const BATCH_FORGET: u32 = 42;
+}
+
+const ROOT: u64 = 1;
+const THE_FILE: u64 = 2;
+const FILE_BYTES: u64 = 1 << 20;
+/// The protocol's version: any that has 64 bytes of INIT answer.
+const MAJOR: u32 = 7;
+const MINOR: u32 = 31;
+const MAX_WRITE: u32 = 128 << 10;
+/// What the kernel wants as the smallest buffer for requests.
+const REQUEST_BYTES: usize = MAX_WRITE as usize + 4096;
+
+fn main() -> ExitCode {
+    let Some(mountpoint) = std::env::args_os().nth(1).map(PathBuf::from) else {
+        eprintln!("usage: silent-fuse MOUNTPOINT");
+        return ExitCode::from(64);
+    };
+    match mount(&mountpoint).and_then(|device| serve_until_stdin_ends(device, &mountpoint)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!(
+                "silent-fuse: {}: {error} (it needs root and /dev/fuse)",
+                mountpoint.display()
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn mount(mountpoint: &Path) -> io::Result<File> {
+    let device = OpenOptions::new().read(true).write(true).open("/dev/fuse")?;
+    let target = CString::new(mountpoint.as_os_str().as_bytes())?;
+    let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
+    let options = CString::new(options)?;
+    // SAFETY: all pointers are to C strings that outlive the call.
+    let status = unsafe {
+        libc::mount(
+            c"silent".as_ptr(),
+            target.as_ptr(),
+            c"fuse".as_ptr(),
+            libc::MS_NOSUID | libc::MS_NODEV,
+            options.as_ptr().cast(),
+        )
+    };
+    if status != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(device)
+}
+
+fn serve_until_stdin_ends(device: File, mountpoint: &Path) -> io::Result<()> {
+    let server = device.try_clone()?;
+    std::thread::spawn(move || serve(server));
+    println!("ready");
+    io::stdin().read_to_end(&mut Vec::new())?;
+    let target = CString::new(mountpoint.as_os_str().as_bytes())?;
+    // SAFETY: the pointer is to a C string that outlives the call. Detached, because files in it are
+    // open; the connection ends with this process.
+    if unsafe { libc::umount2(target.as_ptr(), libc::MNT_DETACH) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+fn serve(mut device: File) {
+    let mut request = vec![0; REQUEST_BYTES];
+    while let Ok(length) = device.read(&mut request) {
+        let Some(request) = Request::parse(&request[..length]) else { return };
+        if let Some(answer) = answer(&request) {
+            // A request that was interrupted meanwhile has nobody waiting.
+            let _ = device.write(&frame(request.unique, answer));
+        }
+    }
+}
+
+struct Request {
+    opcode: u32,
+    unique: u64,
+    node: u64,
+}
+
+impl Request {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        Some(Self {
+            opcode: u32::from_ne_bytes(bytes.get(4..8)?.try_into().ok()?),
+            unique: u64::from_ne_bytes(bytes.get(8..16)?.try_into().ok()?),
+            node: u64::from_ne_bytes(bytes.get(16..24)?.try_into().ok()?),
+        })
+    }
+}
+
+/// The answer, or an errno; `None` for what is never answered.
+fn answer(request: &Request) -> Option<Result<Vec<u8>, i32>> {
+    Some(match request.opcode {
+        opcode::READ | opcode::FORGET | opcode::BATCH_FORGET | opcode::INTERRUPT => return None,
+        opcode::INIT => Ok(init()),
+        opcode::LOOKUP => Ok(entry(THE_FILE)),
+        opcode::GETATTR => Ok([&long_validity()[..], &[0; 8], &attributes(request.node)].concat()),
+        opcode::OPEN => Ok(vec![0; 16]),
+        _ => Err(libc::ENOSYS),
+    })
+}
+
+fn frame(unique: u64, answer: Result<Vec<u8>, i32>) -> Vec<u8> {
+    let (error, body) = match answer {
+        Ok(body) => (0, body),
+        Err(errno) => (-errno, Vec::new()),
+    };
+    let length = 16 + body.len() as u32;
+    [&length.to_ne_bytes()[..], &error.to_ne_bytes(), &unique.to_ne_bytes(), &body].concat()
+}
+
+fn init() -> Vec<u8> {
+    let mut body = Vec::with_capacity(64);
+    // Version, readahead, flags, background limits (two u16), largest write, time granularity.
+    for word in [MAJOR, MINOR, 0, 0, 0, MAX_WRITE, 1] {
+        body.extend(word.to_ne_bytes());
+    }
+    body.resize(64, 0);
+    body
+}
+
+/// How long the kernel may believe what it was told, in seconds.
+fn long_validity() -> [u8; 8] {
+    3600u64.to_ne_bytes()
+}
+
+fn entry(node: u64) -> Vec<u8> {
+    let generation = [0; 8];
+    let nanoseconds = [0; 8];
+    [
+        &node.to_ne_bytes()[..],
+        &generation,
+        &long_validity(),
+        &long_validity(),
+        &nanoseconds,
+        &attributes(node),
+    ]
+    .concat()
+}
+
+fn attributes(node: u64) -> Vec<u8> {
+    let (mode, size) = if node == ROOT {
+        (libc::S_IFDIR | 0o755, 4096)
+    } else {
+        (libc::S_IFREG | 0o644, FILE_BYTES)
+    };
+    let mut body = Vec::with_capacity(88);
+    // Inode, size, blocks, and three times.
+    for number in [node, size, size / 512, 0, 0, 0] {
+        body.extend(number.to_ne_bytes());
+    }
+    // Three nanoseconds, mode, links, owner, group, device, block size, flags.
+    for word in [0, 0, 0, mode, 1, 0, 0, 0, 4096, 0] {
+        body.extend(word.to_ne_bytes());
+    }
+    body
+}
