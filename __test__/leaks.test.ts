@@ -57,6 +57,8 @@ async function staysFlat(
   t.is(after.descriptors, before.descriptors)
 }
 
+function ignore(): void {}
+
 /** Runs `begin` a million times, and checks that nothing grows. */
 async function leavesNothing(
   t: ExecutionContext,
@@ -148,7 +150,6 @@ test('a million operations on signals, aborted or not, leave nothing', async (t)
 test('a million failures and refusals leave nothing', async (t) => {
   const ring = ringFor(t)
   const fd = eventfdFor(t)
-  const ignore = () => {}
   // What costs is their stacks.
   const { stackTraceLimit } = Error
   t.teardown(() => (Error.stackTraceLimit = stackTraceLimit))

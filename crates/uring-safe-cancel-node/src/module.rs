@@ -140,10 +140,17 @@ pub fn create_ring<'env>(
     let started = unsafe { Waker::start(raw, ring, descriptor, options.use_uv) };
     let waker = match started {
         Ok(waker) => waker,
-        Err(message) => {
+        Err(error) => {
             // SAFETY: nobody else has the box yet.
             drop(unsafe { Box::from_raw(ring) });
-            return Err(napi::Error::from_reason(message));
+            let Some(errno) = error.raw_os_error() else {
+                return Err(napi::Error::from_reason(error.to_string()));
+            };
+            let unsupported = match errno {
+                libc::EMFILE | libc::ENFILE => Unsupported::NoDescriptor,
+                errno => Unsupported::Other(errno),
+            };
+            return Ok(Either::A(SetupFailure::new(unsupported, errno)));
         }
     };
     // SAFETY: as above. The object's finaliser frees the box, once the ring is finished.

@@ -34,7 +34,7 @@ impl Waker {
         ring: *mut NodeRing,
         descriptor: RawFd,
         use_uv: bool,
-    ) -> Result<Self, String> {
+    ) -> std::io::Result<Self> {
         // SAFETY: the caller vouches for both.
         let kind = unsafe {
             if use_uv {

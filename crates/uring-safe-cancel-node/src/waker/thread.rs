@@ -7,9 +7,10 @@ use super::deliver;
 use crate::ring::NodeRing;
 use napi::sys;
 use std::ffi::c_void;
+use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr;
-use std::sync::{mpsc as std_mpsc, Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{mpsc as std_mpsc, Arc, Mutex, PoisonError};
 use tokio::io::unix::AsyncFd;
 use tokio::io::Interest;
 use tokio::sync::{mpsc, Notify};
@@ -22,6 +23,15 @@ struct Wake(sys::napi_threadsafe_function);
 unsafe impl Send for Wake {}
 
 struct Descriptor(RawFd);
+
+impl Descriptor {
+    /// Whether completions are there.
+    fn is_readable(&self) -> bool {
+        let mut poll = libc::pollfd { fd: self.0, events: libc::POLLIN, revents: 0 };
+        // SAFETY: the pointer is to one pollfd of this frame.
+        unsafe { libc::poll(&mut poll, 1, 0) > 0 }
+    }
+}
 
 impl AsRawFd for Descriptor {
     fn as_raw_fd(&self) -> RawFd {
@@ -36,8 +46,8 @@ struct Watch {
     reaped: Arc<Notify>,
     /// Signalled when the owner is about to close the descriptor.
     stop: Arc<Notify>,
-    /// Closes when the thread does not watch the descriptor any more.
-    gone: std_mpsc::Sender<()>,
+    /// Told whether the thread watches the descriptor. Closes when it does not any more.
+    gone: std_mpsc::Sender<io::Result<()>>,
 }
 
 pub(crate) struct ThreadWaker {
@@ -45,7 +55,7 @@ pub(crate) struct ThreadWaker {
     function: Wake,
     shared: *mut Shared,
     stop: Arc<Notify>,
-    gone: std_mpsc::Receiver<()>,
+    gone: std_mpsc::Receiver<io::Result<()>>,
 }
 
 /// What the threadsafe function's context points to.
@@ -53,6 +63,12 @@ struct Shared {
     /// `None` once the ring is finished: a wake that was on its way finds nothing.
     ring: Mutex<Option<*mut NodeRing>>,
     reaped: Arc<Notify>,
+}
+
+impl Shared {
+    fn ring(&self) -> Option<*mut NodeRing> {
+        *self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl ThreadWaker {
@@ -63,7 +79,7 @@ impl ThreadWaker {
         env: sys::napi_env,
         ring: *mut NodeRing,
         descriptor: RawFd,
-    ) -> Result<Self, String> {
+    ) -> io::Result<Self> {
         let watches = watcher()?;
         let reaped = Arc::new(Notify::new());
         let stop = Arc::new(Notify::new());
@@ -92,14 +108,25 @@ impl ThreadWaker {
         if status != sys::Status::napi_ok {
             // SAFETY: the function was not made, so nobody else has the box.
             drop(unsafe { Box::from_raw(shared) });
-            return Err(format!("napi_create_threadsafe_function failed: {status}"));
+            let words = format!("napi_create_threadsafe_function failed: {status}");
+            return Err(io::Error::other(words));
         }
         // SAFETY: the function was just made, on this thread.
         unsafe { sys::napi_unref_threadsafe_function(env, function) };
         let function = Wake(function);
         let watch = Watch { descriptor, wake: function, reaped, stop: Arc::clone(&stop), gone };
-        watches.send(watch).map_err(|_| "the waker thread has ended")?;
-        Ok(Self { env, function, shared, stop, gone: is_gone })
+        // The thread never ends; if it had, the watch, and with it the channel, would be gone.
+        let _ = watches.send(watch);
+        let waker = Self { env, function, shared, stop, gone: is_gone };
+        let watched = waker.gone.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()));
+        match watched {
+            Ok(()) => Ok(waker),
+            Err(error) => {
+                // SAFETY: this is the environment's thread.
+                unsafe { waker.stop() };
+                Err(error)
+            }
+        }
     }
 
     pub(super) fn set_ref(&mut self, referenced: bool) {
@@ -142,12 +169,16 @@ unsafe extern "C" fn on_wake(
     }
     // SAFETY: the context is the box of `start`, which the finaliser frees after the last call.
     let shared = unsafe { &*context.cast::<Shared>() };
-    let ring = *shared.ring.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(ring) = ring else { return };
+    let Some(ring) = shared.ring() else { return };
     // SAFETY: the ring is live while the box names it. No JavaScript of this environment runs now.
     unsafe {
         (*ring).turn();
         deliver(ring);
+    }
+    // The microtasks have run: where nothing is pending now, the process may end.
+    if let Some(ring) = shared.ring() {
+        // SAFETY: as above.
+        unsafe { (*ring).turn() };
     }
     shared.reaped.notify_one();
 }
@@ -161,28 +192,28 @@ unsafe extern "C" fn on_function_gone(
     drop(unsafe { Box::from_raw(context.cast::<Shared>()) });
 }
 
-/// The thread's mailbox; starts the thread.
-fn watcher() -> Result<&'static mpsc::UnboundedSender<Watch>, String> {
-    static WATCHER: OnceLock<Result<mpsc::UnboundedSender<Watch>, String>> = OnceLock::new();
-    WATCHER.get_or_init(start_thread).as_ref().map_err(Clone::clone)
+/// The thread's mailbox; starts the thread. Where that fails, the next ring tries again.
+fn watcher() -> io::Result<mpsc::UnboundedSender<Watch>> {
+    static WATCHER: Mutex<Option<mpsc::UnboundedSender<Watch>>> = Mutex::new(None);
+    let mut watcher = WATCHER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(sender) = &*watcher {
+        return Ok(sender.clone());
+    }
+    let sender = start_thread()?;
+    *watcher = Some(sender.clone());
+    Ok(sender)
 }
 
-fn start_thread() -> Result<mpsc::UnboundedSender<Watch>, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()
-        .map_err(|error| format!("no runtime for the waker thread: {error}"))?;
+fn start_thread() -> io::Result<mpsc::UnboundedSender<Watch>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let (sender, mut watches) = mpsc::unbounded_channel::<Watch>();
-    std::thread::Builder::new()
-        .name(String::from("uring-waker"))
-        .spawn(move || {
-            runtime.block_on(async {
-                while let Some(watch) = watches.recv().await {
-                    tokio::spawn(watch.run());
-                }
-            });
-        })
-        .map_err(|error| format!("no waker thread: {error}"))?;
+    std::thread::Builder::new().name(String::from("uring-waker")).spawn(move || {
+        runtime.block_on(async {
+            while let Some(watch) = watches.recv().await {
+                tokio::spawn(watch.run());
+            }
+        });
+    })?;
     Ok(sender)
 }
 
@@ -191,13 +222,24 @@ impl Watch {
         let inner = Descriptor(self.descriptor);
         // SAFETY: the owner closes the ring only after this task has dropped the registration.
         let registered = unsafe { AsyncFd::register_with_interest(inner, Interest::READABLE) };
-        let Ok(descriptor) = registered else { return };
+        let descriptor = match registered {
+            Ok(descriptor) => descriptor,
+            Err(error) => {
+                let _ = self.gone.send(Err(error.into()));
+                return;
+            }
+        };
+        let _ = self.gone.send(Ok(()));
         loop {
             tokio::select! {
                 () = self.stop.notified() => break,
                 ready = descriptor.readable() => match ready {
-                    // Cleared before the owner reaps: what comes later makes it ready again.
-                    Ok(mut guard) => guard.clear_ready(),
+                    // Tokio tells of news only, and the owner may have left completions that are none.
+                    Ok(guard) if guard.get_inner().is_readable() => {}
+                    Ok(mut guard) => {
+                        guard.clear_ready();
+                        continue;
+                    }
                     Err(_) => break,
                 },
             }

@@ -8,6 +8,7 @@ use super::deliver;
 use crate::ring::NodeRing;
 use napi::sys;
 use std::ffi::{c_char, c_int, c_void, CStr};
+use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::OnceLock;
@@ -93,13 +94,14 @@ impl UvWaker {
         env: sys::napi_env,
         ring: *mut NodeRing,
         descriptor: RawFd,
-    ) -> Result<Self, String> {
-        let functions = *functions().ok_or("this process has no libuv")?;
+    ) -> io::Result<Self> {
+        let functions =
+            *functions().ok_or_else(|| io::Error::other("this process has no libuv"))?;
         let mut event_loop = ptr::null_mut();
         // SAFETY: the caller vouches for `env`.
         let status = unsafe { sys::napi_get_uv_event_loop(env, &mut event_loop) };
         if status != sys::Status::napi_ok {
-            return Err(String::from("this environment has no event loop"));
+            return Err(io::Error::other("this environment has no event loop"));
         }
         let event_loop = event_loop.cast::<c_void>();
         // SAFETY: the handles are zeroed memory of the sizes that libuv names, initialised before any
@@ -109,7 +111,7 @@ impl UvWaker {
             let status = (functions.poll_init)(event_loop, poll, descriptor);
             if status != 0 {
                 libc::free(poll);
-                return Err(format!("uv_poll_init failed: {status}"));
+                return Err(io::Error::from_raw_os_error(-status));
             }
             let prepare = allocate((functions.handle_size)(UV_PREPARE));
             (functions.prepare_init)(event_loop, prepare);
