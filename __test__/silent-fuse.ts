@@ -9,24 +9,22 @@ import type { ExecutionContext } from 'ava'
 
 const root = new URL('..', import.meta.url)
 
-/**
- * Mounts it until the end of the test, and returns its path; or why it cannot be had, which is so where the tests do
- * not run as root or there is no /dev/fuse.
- */
-export async function silentFile(t: ExecutionContext): Promise<{ path: string } | { reason: string }> {
+/** Mounts it until the end of the test, and returns its path. It takes /dev/fuse, and root or user namespaces. */
+export async function silentFile(t: ExecutionContext): Promise<string> {
   execFileSync('cargo', ['build', '--quiet', '--package', 'uring-safe-cancel-sandbox'], { cwd: root })
   const directory = mkdtempSync(join(tmpdir(), 'silent-'))
   const server = spawn(new URL('target/debug/silent-fuse', root).pathname, [directory], {
     stdio: ['pipe', 'pipe', 'pipe'],
   })
-  let reason = ''
-  server.stderr.on('data', (chunk: Buffer) => (reason += String(chunk)))
+  let complaint = ''
+  server.stderr.on('data', (chunk: Buffer) => (complaint += String(chunk)))
   const exit = once(server, 'exit')
   t.teardown(async () => {
     server.stdin.end()
     await exit
     rmdirSync(directory)
   })
-  const isReady = await Promise.race([once(server.stdout, 'data').then(() => true), exit.then(() => false)])
-  return isReady ? { path: join(directory, 'file') } : { reason: reason.trim() }
+  const path = await Promise.race([once(server.stdout, 'data').then(String), exit.then(() => undefined)])
+  if (path === undefined) throw new Error(`no file that never answers: ${complaint.trim()}`)
+  return path.trim()
 }

@@ -1,8 +1,9 @@
 //! `silent-fuse MOUNTPOINT`: a filesystem with one file, `file`, that never answers a read.
 //!
 //! Nothing else that can be had on every machine defies its cancel for certain, so this is what tests of
-//! stuck operations read. It prints `ready` when it serves, and ends, which answers everything with
-//! ENOTCONN, when its standard input does. It needs root and /dev/fuse.
+//! stuck operations read. It prints the file's path when it serves, and ends, which answers everything
+//! with ENOTCONN, when its standard input does. Who is not root gets the mount in a namespace of its own,
+//! and a path that leads there.
 
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
@@ -39,16 +40,40 @@ fn main() -> ExitCode {
         eprintln!("usage: silent-fuse MOUNTPOINT");
         return ExitCode::from(64);
     };
-    match mount(&mountpoint).and_then(|device| serve_until_stdin_ends(device, &mountpoint)) {
+    match run(&mountpoint) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!(
-                "silent-fuse: {}: {error} (it needs root and /dev/fuse)",
+                "silent-fuse: {}: {error} (it needs /dev/fuse, and root or user namespaces)",
                 mountpoint.display()
             );
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(mountpoint: &Path) -> io::Result<()> {
+    // SAFETY: the calls take no arguments and touch no memory.
+    let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
+    let mut prefix = String::new();
+    if user != 0 {
+        enter_namespaces(user, group)?;
+        prefix = format!("/proc/{}/root", std::process::id());
+    }
+    let device = mount(mountpoint)?;
+    let path = format!("{prefix}{}/file", mountpoint.display());
+    serve_until_stdin_ends(device, mountpoint, &path)
+}
+
+/// A user namespace in which this user is root, and a mount namespace that belongs to it.
+fn enter_namespaces(user: u32, group: u32) -> io::Result<()> {
+    // SAFETY: the call takes flags only, and this process has one thread.
+    if unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    std::fs::write("/proc/self/setgroups", "deny")?;
+    std::fs::write("/proc/self/uid_map", format!("0 {user} 1"))?;
+    std::fs::write("/proc/self/gid_map", format!("0 {group} 1"))
 }
 
 fn mount(mountpoint: &Path) -> io::Result<File> {
@@ -72,10 +97,10 @@ fn mount(mountpoint: &Path) -> io::Result<File> {
     Ok(device)
 }
 
-fn serve_until_stdin_ends(device: File, mountpoint: &Path) -> io::Result<()> {
+fn serve_until_stdin_ends(device: File, mountpoint: &Path, path: &str) -> io::Result<()> {
     let server = device.try_clone()?;
     std::thread::spawn(move || serve(server));
-    println!("ready");
+    println!("{path}");
     io::stdin().read_to_end(&mut Vec::new())?;
     let target = CString::new(mountpoint.as_os_str().as_bytes())?;
     // SAFETY: the pointer is to a C string that outlives the call. Detached, because files in it are
