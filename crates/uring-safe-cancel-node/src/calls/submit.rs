@@ -179,7 +179,7 @@ struct Parts<'a>(&'a [f64]);
 impl Parts<'_> {
     /// The triples, once they are known to be sane.
     fn triples(&self) -> Result<impl Iterator<Item = (i64, f64, usize)> + '_, i32> {
-        let is_sane = self.0.len() % 3 == 0
+        let is_sane = self.0.len().is_multiple_of(3)
             && self.0.iter().all(|&n| (-1.0..=9_007_199_254_740_991.0).contains(&n));
         if !is_sane {
             return Err(refusal::BAD_ARGUMENT);
