@@ -9,6 +9,7 @@ import test, { type ExecutionContext } from 'ava'
 import { AbortError, eventfd, InvalidStateError, pipe, Ring } from 'uring-safe-cancel'
 
 import { PROMPT_MILLISECONDS, publicCopies, runProgram, sandbox } from './fixtures/programs.js'
+import { silentFile } from './silent-fuse.js'
 import { closeAfter, directoryFor, fate, fileFor, openDescriptors, ringFor } from './helpers.js'
 
 /** Both ends of a pipe that go with the test. */
@@ -319,7 +320,7 @@ test('arenaBytes: garbage never keeps a read from its memory', async (t) => {
   const timer = setInterval(() => (fired += 1), 1)
   for (let count = 0; count < 700; count += 1) await ring.read(fd, { length: 3 << 20, position: 0 })
   clearInterval(timer)
-  t.true(fired > 10, `timers fire between large reads: ${fired}`)
+  t.true(fired > 40, `timers fire between large reads: ${fired}`)
 })
 
 /** A file of three mebibytes, in each of whose pages every byte is the page's number modulo 256. */
@@ -415,6 +416,37 @@ test('close during a cancel, destroy during a close, and either during the other
       t.deepEqual(await fates(reads), { ABORT_ERR: 40 }, `${order.join()} with ${gap}`)
     }
   }
+})
+
+test("a 'stuck' listener that throws keeps no report from the others", async (t) => {
+  t.timeout(120_000, 'the filesystem is built')
+  const ring = new Ring({ drainTimeout: 300, cancel: { stuckAfter: 100 } })
+  const fds: number[] = []
+  for (let count = 0; count < 3; count += 1) fds.push(openSync(await silentFile(t), 'r'))
+  closeAfter(t, ...fds)
+  const others = process.rawListeners('uncaughtException') as NodeJS.UncaughtExceptionListener[]
+  process.removeAllListeners('uncaughtException')
+  t.teardown(() => {
+    process.removeAllListeners('uncaughtException')
+    for (const listener of others) process.on('uncaughtException', listener)
+  })
+  const thrown: string[] = []
+  process.on('uncaughtException', (error) => thrown.push(error.message))
+  ring.on('stuck', ({ fd }) => {
+    throw new Error(`stuck: ${fd}`)
+  })
+  const ends = fates(fds.map((fd) => ring.read(fd, { length: 4096, position: 0, async: true })))
+  await ring.sleep(20)
+  void ring.cancelAll()
+  await ring.sleep(200)
+  t.is(ring.stats().stuck, 3)
+  t.deepEqual(
+    fds.filter((fd) => thrown.includes(`stuck: ${fd}`)),
+    fds,
+  )
+  t.is(thrown.length, 3)
+  await ring.destroy()
+  t.deepEqual(await ends, { ERR_OPERATION_STUCK: 3 })
 })
 
 test('rings that are made and closed without a turn of the event loop leave no descriptor', async (t) => {

@@ -228,7 +228,8 @@ export class Engine {
   #report(): void {
     for (const report of this.native.takeReports()) {
       const operation = this.#operations[report[0]]
-      if (operation !== undefined) this.#events.stuck(operation, report)
+      // A listener that throws must not keep the others from theirs, or the ring from its work.
+      if (operation !== undefined) queueMicrotask(() => this.#events.stuck(operation, report))
     }
   }
 
