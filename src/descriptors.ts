@@ -1,5 +1,6 @@
 /** Descriptors that Node has no call for. Both are close-on-exec. */
 import { loadBinding, type NativeBinding } from './binding.js'
+import { noteOpened } from './descriptor-owners.js'
 import { RingError, systemError } from './errors.js'
 import { checkBoolean, checkInteger, checkObject } from './requests.js'
 
@@ -38,7 +39,7 @@ export function eventfd(initial = 0, options: EventfdOptions = {}): number {
   checkBoolean('options.nonblocking', nonblocking)
   const fd = binding().eventfd(initial, (semaphore ? EFD_SEMAPHORE : 0) | (nonblocking ? O_NONBLOCK : 0))
   if (fd < 0) throw systemError(fd, 'eventfd')
-  return fd
+  return noteOpened(fd)
 }
 
 /** Options of {@link pipe}. */
@@ -54,7 +55,7 @@ export function pipe(options: PipeOptions = {}): { readFd: number; writeFd: numb
   checkBoolean('options.nonblocking', nonblocking)
   const [readFd = -1, writeFd] = binding().pipe(nonblocking ? O_NONBLOCK : 0)
   if (writeFd === undefined) throw systemError(readFd, 'pipe2')
-  return { readFd, writeFd }
+  return { readFd: noteOpened(readFd), writeFd: noteOpened(writeFd) }
 }
 
 /** The events of `ring.poll`, as in poll(2). */

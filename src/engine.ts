@@ -26,6 +26,20 @@ const RESOLVED = Promise.resolve()
 /** How soon to try again where the kernel took no submissions. */
 const AGAIN_MILLISECONDS = 1
 
+/** Engines with operations pending: nobody else need hold them, and they must not be collected. */
+const busy = new Set<Engine>()
+
+/** Closes the ring of an engine that nobody can reach any more. Nothing was pending on it. */
+const collected = new FinalizationRegistry<NativeRing>((native) => {
+  native.close()
+  native.finish()
+})
+
+/** What the event loop calls. It must not hold the engine: the native side holds it for ever. */
+function receiver(engine: WeakRef<Engine>): (count: number) => void {
+  return (count) => engine.deref()?.receive(count)
+}
+
 /** What an engine tells its ring. */
 export interface EngineEvents {
   stuck(operation: Operation, report: NativeReport): void
@@ -44,14 +58,20 @@ export class Engine {
   #isFlushScheduled = false
   #isTurnScheduled = false
   #isRetryScheduled = false
+  #isBusy = false
   #isClosed = false
+  #isDestroyed = false
   #isFinished = false
 
   constructor(options: ResolvedOptions, events: EngineEvents) {
     this.#events = events
-    this.native = createNative(options, this.#words, (count) => this.#receive(count))
+    this.native = createNative(options, this.#words, receiver(new WeakRef(this)))
+    collected.register(this, this.native, this)
     this.memory = new CoreMemory(this.native, this.#words, options.arenaBytes)
-    this.copies = new CopyQueue(this.native, () => this.#checkDrained())
+    this.copies = new CopyQueue(this.native, () => {
+      this.#holdOn()
+      this.#checkDrained()
+    })
   }
 
   /** Whether the next operation would wait in the queue. */
@@ -64,7 +84,10 @@ export class Engine {
     return this.#isFinished
   }
 
-  /** An operation with an id of its own, not yet submitted. */
+  /**
+   * An operation with an id of its own, not yet submitted. Everything that may throw comes before the submission: from
+   * then on the id is the kernel's until the completion.
+   */
   begin(
     kind: Kind,
     syscall: string,
@@ -75,19 +98,26 @@ export class Engine {
     const id = this.#freeIds.pop() ?? this.#operations.length
     const operation = new Operation(this, id, kind, syscall, fd, holder, options)
     this.#operations[id] = operation
+    try {
+      const signal = options?.signal
+      if (signal !== undefined) watchSignal(signal, operation)
+      this.schedule()
+    } catch (error) {
+      this.#forget(operation)
+      throw error
+    }
     return operation
   }
 
   /** Submits an operation by `call`, whose argument checks may yet refuse it. */
   submit(operation: Operation, call: () => number): Promise<unknown> {
+    let answer: number
     try {
-      return this.begun(operation, call())
+      answer = call()
     } catch (error) {
-      this.#forget(operation)
-      operation.reject(error)
-      operation.end('failed', 0)
-      return operation.promise
+      return this.#reject(operation, error)
     }
+    return this.begun(operation, answer)
   }
 
   /** The promise of a call whose operation never begins. `ring.cancel` knows it as it knows any other. */
@@ -116,15 +146,14 @@ export class Engine {
 
   /** What the native side answered to the submission: the operation's promise. */
   begun(operation: Operation, answer: number): Promise<unknown> {
-    if (answer < 0) {
-      this.#forget(operation)
-      operation.reject(refusalError(answer, operation.syscall))
-      operation.end('failed', 0)
-      return operation.promise
-    }
-    const signal = operation.options?.signal
-    if (signal !== undefined) watchSignal(signal, operation)
-    this.schedule()
+    return answer < 0 ? this.#reject(operation, refusalError(answer, operation.syscall)) : operation.promise
+  }
+
+  /** The native side does not have the operation. */
+  #reject(operation: Operation, error: unknown): Promise<unknown> {
+    this.#forget(operation)
+    operation.reject(error)
+    operation.end('failed', 0)
     return operation.promise
   }
 
@@ -158,6 +187,7 @@ export class Engine {
   /** Takes no more operations, and cancels those there are. */
   destroy(): void {
     this.#isClosed = true
+    this.#isDestroyed = true
     this.native.destroy()
     this.schedule()
   }
@@ -165,7 +195,7 @@ export class Engine {
   readonly #flush = (): void => {
     this.#isFlushScheduled = false
     if (this.#isFinished) return
-    this.#receive(this.native.flush())
+    this.receive(this.native.flush())
     if (!this.#hasTurns && !this.#isTurnScheduled) {
       this.#isTurnScheduled = true
       setImmediate(() => {
@@ -176,13 +206,14 @@ export class Engine {
   }
 
   /** Settles the completions in the array. Called by the flush, and by the event loop. */
-  #receive(count: number): void {
+  receive(count: number): void {
     const words = this.#words
     const isAgain = words[Header.AGAIN] === 1
     const hasReports = words[Header.REPORTS] === 1
     for (let index = 0, at = HEADER_WORDS; index < count; index += 1, at += COMPLETION_WORDS) {
       this.#settle(words[at] ?? 0, words[at + 1] ?? 0, words[at + 2] ?? 0, words[at + 3] ?? 0)
     }
+    this.#holdOn()
     if (isAgain && !this.#isRetryScheduled) {
       this.#isRetryScheduled = true
       setTimeout(() => {
@@ -197,12 +228,21 @@ export class Engine {
   #settle(id: number, result: number, status: number, attempts: number): void {
     const operation = this.#operations[id]
     if (operation === undefined) return
-    const signal = operation.options?.signal
-    if (signal !== undefined) unwatchSignal(signal, operation)
+    let isSettled = true
+    try {
+      isSettled = this.#deliver(operation, result, status, attempts)
+    } catch (error) {
+      // Out of memory for the result, say. The others of the batch must not be lost with it.
+      operation.reject(error)
+      operation.end('failed', attempts)
+    }
+    if (isSettled) this.#forget(operation)
+  }
+
+  #deliver(operation: Operation, result: number, status: number, attempts: number): boolean {
     switch (status & Status.VERDICT) {
       case Status.COMPLETED:
-        if (settleCompleted(operation, result, status, attempts)) this.#forget(operation)
-        return
+        return settleCompleted(operation, result, status, attempts)
       case Status.FAILED:
         settleFailed(operation, result, attempts)
         break
@@ -212,7 +252,7 @@ export class Engine {
       default:
         settleStuck(operation, attempts)
     }
-    this.#forget(operation)
+    return true
   }
 
   /** A result whose bytes were copied in pieces is whole now. */
@@ -223,6 +263,17 @@ export class Engine {
   #forget(operation: Operation): void {
     this.#operations[operation.id] = undefined
     this.#freeIds.push(operation.id)
+    const signal = operation.options?.signal
+    if (signal !== undefined) unwatchSignal(signal, operation)
+  }
+
+  /** Keeps the engine from being collected while something is pending. */
+  #holdOn(): void {
+    const isBusy = this.#words[Header.PENDING] !== 0 || !this.copies.isEmpty
+    if (isBusy === this.#isBusy) return
+    this.#isBusy = isBusy
+    if (isBusy) busy.add(this)
+    else busy.delete(this)
   }
 
   #report(): void {
@@ -234,9 +285,11 @@ export class Engine {
   }
 
   #checkDrained(): void {
-    const isDrained = this.#words[Header.DRAINED] === 1 && this.copies.isEmpty
+    // Copying large results may take longer than destroy() may: it goes on from memory that outlives the ring.
+    const isDrained = this.#words[Header.DRAINED] === 1 && (this.#isDestroyed || this.copies.isEmpty)
     if (!this.#isClosed || !isDrained || this.#isFinished) return
     this.#isFinished = true
+    collected.unregister(this)
     this.#events.drained()
     this.memory.close()
     this.native.finish()

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { inspect, type InspectOptions } from 'node:util'
 
+import { ownersClose } from './descriptor-owners.js'
 import type { Part } from './destination.js'
 import { publishStuck, type StuckOperation } from './diagnostics.js'
 import { Engine, flagsOf, timeoutOf } from './engine.js'
@@ -111,6 +112,8 @@ export class Ring extends EventEmitter<RingEvents> {
     this.#ended = new Promise((resolve) => {
       this.#end = resolve
     })
+    // Cloning must meet the property that explains before the listeners, which cannot be cloned either.
+    Object.defineProperty(this, '_events', { enumerable: false })
     Object.defineProperty(this, 'thread', { value: aRingBelongsToTheThreadThatMadeIt, enumerable: true })
   }
 
@@ -406,11 +409,24 @@ export class Ring extends EventEmitter<RingEvents> {
 
   /**
    * Cancels the ring's operations on a descriptor, and closes it. Takes no signal: once called it always closes, even
-   * if the ring is destroyed meanwhile.
+   * if the ring is full, or destroyed meanwhile.
+   *
+   * A FileHandle, or another object with a `close` method, is closed by that; and in a worker thread a number that
+   * node:fs opened is closed by node:fs, which would otherwise close it once more at the worker's end.
    */
-  closeFd(fd: FdLike): Promise<void>
-  closeFd(fd: FdLike): Promise<unknown> {
-    return this.#begin(Kind.CLOSE, 'close', fd, undefined, (operation, number) => {
+  async closeFd(fd: FdLike): Promise<void> {
+    const number = fdNumber(fd)
+    const closeByOwner = ownersClose(fd, number)
+    if (closeByOwner === undefined) {
+      await this.#closeNumber(fd, number)
+      return
+    }
+    this.#cancelFd(fd, number)
+    await closeByOwner()
+  }
+
+  #closeNumber(fd: FdLike, number: number): Promise<unknown> {
+    return this.#begin(Kind.CLOSE, 'close', fd, undefined, (operation) => {
       this.#cancelFd(fd, number)
       return this.#engine.native.closeDescriptor(operation.id, number)
     })

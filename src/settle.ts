@@ -1,4 +1,5 @@
 /** What becomes of a promise when its operation's completion is there. */
+import { noteOpened } from './descriptor-owners.js'
 import { copyParts, type Part, rescueBytes } from './destination.js'
 import { abortError, CANCELLED, InvalidStateError, stuckError, systemError, timeoutError } from './errors.js'
 import { PIECE_BYTES, Status } from './native.js'
@@ -44,7 +45,7 @@ export function settleCompleted(
       operation.resolve({ bytesWritten: result, buffers: operation.given })
       break
     case Kind.NUMBER:
-      operation.resolve(result)
+      operation.resolve(operation.syscall === 'open' ? noteOpened(result) : result)
       break
     case Kind.NOP:
     case Kind.NOTHING:

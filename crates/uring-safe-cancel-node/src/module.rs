@@ -156,7 +156,7 @@ pub fn create_ring<'env>(
     // SAFETY: as above. The object's finaliser frees the box, once the ring is finished.
     let object = unsafe {
         (*ring).waker = Some(waker);
-        teardown::guard(raw, ring);
+        teardown::guard(raw, ring, options.use_uv);
         let values = [completions_value(raw, completions)?, on_completions.raw()];
         for (reference, value) in (*ring).references.iter_mut().zip(values) {
             sys::napi_create_reference(raw, value, 1, reference);

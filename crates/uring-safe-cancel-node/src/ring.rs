@@ -2,6 +2,7 @@
 
 use crate::completions::{status, Completions, Header, WORDS};
 use crate::regions::Regions;
+use crate::teardown::Cleanup;
 use crate::waker::Waker;
 use napi::sys;
 use std::ffi::c_void;
@@ -70,7 +71,11 @@ pub(crate) struct NodeRing {
     pub(crate) waker: Option<Waker>,
     /// Strong references to what the completions array and the callback are in JavaScript.
     pub(crate) references: [sys::napi_ref; 2],
-    pub(crate) cleanup: sys::napi_async_cleanup_hook_handle,
+    pub(crate) cleanup: Cleanup,
+    /// Nothing of the waker or the hook knows the ring.
+    pub(crate) is_stopped: bool,
+    /// Nothing in JavaScript does.
+    pub(crate) is_collected: bool,
     pub(crate) drain: Duration,
     pub(crate) reports: Vec<(u32, StuckReport)>,
     /// Completions that this turn of the loop may still settle.
@@ -121,7 +126,9 @@ impl NodeRing {
             completions,
             waker: None,
             references: [ptr::null_mut(); 2],
-            cleanup: ptr::null_mut(),
+            cleanup: Cleanup::None,
+            is_stopped: false,
+            is_collected: false,
             drain,
             reports: Vec::new(),
             budget: TURN_BUDGET,

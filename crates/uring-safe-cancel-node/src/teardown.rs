@@ -8,25 +8,58 @@ use napi::sys;
 use std::ffi::c_void;
 use std::ptr;
 
+/// How the environment's end is heard of.
+pub(crate) enum Cleanup {
+    /// Not at all: before the ring is set up, and when nothing is left of it.
+    None,
+    /// An asynchronous hook, which is removed when libuv has closed the handles.
+    Asynchronous(sys::napi_async_cleanup_hook_handle),
+    /// A plain hook, where nothing has to be waited for. (Deno frees the handle of an asynchronous hook
+    /// itself when the hook returns: removing it from within would free it twice.)
+    Plain,
+}
+
 /// Makes the environment's end wait for the ring.
 ///
 /// # Safety
 ///
-/// `env` is that of a running callback, and `ring` lives until [`finish`] has run.
-pub(crate) unsafe fn guard(env: sys::napi_env, ring: *mut NodeRing) {
+/// `env` is that of a running callback, and `ring` lives until [`stopped`] has run.
+pub(crate) unsafe fn guard(env: sys::napi_env, ring: *mut NodeRing, uses_uv: bool) {
     // SAFETY: the caller vouches for both.
     unsafe {
-        let handle = &mut (*ring).cleanup;
-        sys::napi_add_async_cleanup_hook(env, Some(on_environment_end), ring.cast(), handle);
+        if uses_uv {
+            let mut handle = ptr::null_mut();
+            sys::napi_add_async_cleanup_hook(env, Some(on_end_with_uv), ring.cast(), &mut handle);
+            (*ring).cleanup = Cleanup::Asynchronous(handle);
+        } else {
+            sys::napi_add_env_cleanup_hook(env, Some(on_end), ring.cast());
+            (*ring).cleanup = Cleanup::Plain;
+        }
+    }
+}
+
+extern "C" fn on_end_with_uv(_handle: sys::napi_async_cleanup_hook_handle, ring: *mut c_void) {
+    // SAFETY: the hook is removed before the ring is freed, and runs on the environment's thread.
+    unsafe { end(ring.cast()) };
+}
+
+unsafe extern "C" fn on_end(ring: *mut c_void) {
+    let ring = ring.cast::<NodeRing>();
+    // SAFETY: as above. The hook is running: it is not there to be removed any more.
+    unsafe {
+        (*ring).cleanup = Cleanup::None;
+        end(ring);
     }
 }
 
 /// The environment ends: no JavaScript runs any more. Blocks until the kernel has let go of everything,
 /// or the ring's time to drain is over.
-extern "C" fn on_environment_end(_handle: sys::napi_async_cleanup_hook_handle, ring: *mut c_void) {
-    let ring = ring.cast::<NodeRing>();
-    // SAFETY: the hook is removed before the ring is freed, runs on the environment's thread, and
-    // nobody borrows the ring while no callback runs.
+///
+/// # Safety
+///
+/// As for [`finish`].
+unsafe fn end(ring: *mut NodeRing) {
+    // SAFETY: the caller vouches for the ring.
     unsafe {
         (*ring).drain_silently();
         finish(ring);
@@ -67,28 +100,48 @@ pub(crate) unsafe fn finish(ring: *mut NodeRing) {
 /// As for [`finish`].
 unsafe fn stopped(ring: *mut NodeRing) {
     // SAFETY: the caller vouches for the ring.
-    let cleanup = unsafe {
-        let ring = &mut *ring;
-        std::mem::replace(&mut ring.cleanup, ptr::null_mut())
-    };
-    if !cleanup.is_null() {
-        // SAFETY: the handle is the one that `guard` got, and is removed once.
-        unsafe { sys::napi_remove_async_cleanup_hook(cleanup) };
+    let (env, cleanup) =
+        unsafe { ((*ring).env, std::mem::replace(&mut (*ring).cleanup, Cleanup::None)) };
+    // SAFETY: hook and handle are those of `guard`, and are removed once.
+    unsafe {
+        match cleanup {
+            Cleanup::None => {}
+            Cleanup::Asynchronous(handle) => {
+                sys::napi_remove_async_cleanup_hook(handle);
+            }
+            Cleanup::Plain => {
+                sys::napi_remove_env_cleanup_hook(env, Some(on_end), ring.cast());
+            }
+        }
+        (*ring).is_stopped = true;
+        free_if_unused(ring);
     }
 }
 
-/// Frees the ring's box, when the object that carries its functions is collected. A ring that nobody
-/// closed is kept: its callback reference keeps the object.
+/// The object that carries the ring's functions is collected. (That of a ring that nobody finished is
+/// kept by its callback reference.)
 pub(crate) unsafe extern "C" fn on_collected(
     _env: sys::napi_env,
     ring: *mut c_void,
     _hint: *mut c_void,
 ) {
     let ring = ring.cast::<NodeRing>();
-    // SAFETY: the box was made for the object, and its finaliser runs once. While the waker or the hook
-    // still knows the pointer (the environment ends), the box stays.
+    // SAFETY: the box was made for the object, and its finaliser runs once.
     unsafe {
-        if (*ring).core.is_none() && (*ring).cleanup.is_null() {
+        (*ring).is_collected = true;
+        free_if_unused(ring);
+    }
+}
+
+/// Frees the ring's box when neither JavaScript nor the event loop knows it any more.
+///
+/// # Safety
+///
+/// `ring` is live, and no borrow of it is.
+unsafe fn free_if_unused(ring: *mut NodeRing) {
+    // SAFETY: the caller vouches for the ring. Both flags are set once, and this follows each.
+    unsafe {
+        if (*ring).is_stopped && (*ring).is_collected {
             drop(Box::from_raw(ring));
         }
     }

@@ -52,6 +52,21 @@ struct Held<C> {
     timed_out: bool,
 }
 
+impl<C> Held<C> {
+    /// An operation that works on no descriptor of its client's.
+    fn new(client: C, operation: Operation) -> Self {
+        Self {
+            client,
+            operation,
+            asynchronous: false,
+            number: None,
+            in_line: false,
+            parked: false,
+            timed_out: false,
+        }
+    }
+}
+
 /// What a flush came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flushed {
@@ -175,13 +190,18 @@ impl<K: Kernel, C> Ring<K, C> {
         if self.life != Life::Open {
             return Err(Refused { refusal: Refusal::Closed, operation, client });
         }
+        let is_close = matches!(operation, Operation::Close(_));
+        if is_close && !self.table.may_submit() {
+            return Ok(self.close_at_once(operation, client));
+        }
         if !self.table.has_room() {
             return Err(Refused { refusal: Refusal::QueueFull, operation, client });
         }
         let number = operation.descriptor().map(Descriptor::number);
         let in_line = operation.uses_position();
         let parked = in_line && number.is_some_and(|number| self.positions.must_park(number));
-        let waits = parked || self.is_full();
+        // A close takes its turn in the queue, because cancels asked for before it go first from there.
+        let waits = parked || is_close || self.is_full();
         if waits || extra.asynchronous {
             if let Err(error) = self.duplicate(&mut operation) {
                 let refusal = Refusal::Descriptor(error);

@@ -169,6 +169,11 @@ impl<P> Table<P> {
         if !self.has_room() {
             return Err(payload);
         }
+        Ok(self.insert_beyond_limit(payload))
+    }
+
+    /// The same for an operation that settles before anything else happens, and so takes no room.
+    pub fn insert_beyond_limit(&mut self, payload: P) -> Key {
         let slot = match self.free.pop_front(&mut self.links) {
             Some(slot) => slot,
             None => {
@@ -190,7 +195,7 @@ impl<P> Table<P> {
         place.machine = Machine::new();
         place.payload = Some(payload);
         self.unsettled += 1;
-        Ok(Key { slot, generation: place.generation })
+        Key { slot, generation: place.generation }
     }
 
     /// Puts an operation at the end of the queue.

@@ -298,6 +298,27 @@ fn destroy_cancels_and_drains() {
 }
 
 #[test]
+fn clause_7_bounded_a_close_needs_no_room() {
+    let options = Options { entries: 8, completions: 8, queue_limit: 0, ..Options::default() };
+    let mut ring = ring_with(options);
+    let event = eventfd();
+    for client in 0..4 {
+        let operation = read(&ring, &event, 8);
+        submit(&mut ring, operation, client);
+    }
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let number = std::os::fd::IntoRawFd::into_raw_fd(writer);
+    submit(&mut ring, Close { number }, 99);
+    let mut done = Vec::new();
+    ring.flush(usize::MAX, &mut |c| done.push((c.client, c.verdict)));
+    assert_eq!(done, [(99, Verdict::Completed(0))]);
+    // SAFETY: the call takes two integers.
+    assert_eq!(unsafe { libc::fcntl(number, libc::F_GETFD) }, -1);
+    ring.cancel_all();
+    assert_eq!(drain(&mut ring).len(), 4);
+}
+
+#[test]
 fn a_ring_that_drained_in_time_was_not_given_up() {
     let mut ring = ring();
     ring.destroy(Duration::from_millis(5));

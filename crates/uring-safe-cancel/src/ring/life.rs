@@ -1,6 +1,6 @@
 //! How a ring ends: by finishing, by cancelling, and at worst by giving up.
 
-use super::{Completion, Kernel, Ring, StuckReport};
+use super::{Completion, Held, Kernel, Ring, StuckReport};
 use crate::kernel::Nanoseconds;
 use crate::machine::{Event, Verdict};
 use crate::operation::Operation;
@@ -72,6 +72,21 @@ impl<K: Kernel, C> Ring<K, C> {
         if self.drain_deadline().is_some_and(|deadline| now >= deadline) {
             self.abandon();
         }
+    }
+
+    /// Closes a descriptor without the kernel's queue, which is full, perhaps of reads that never end.
+    pub(super) fn close_at_once(&mut self, operation: Operation, client: C) -> Key {
+        // What was called before must find the file open.
+        self.fill();
+        self.enter(0);
+        self.stats.submitted += 1;
+        let key = self.table.insert_beyond_limit(Held::new(client, operation));
+        if let Some(settled) = self.table.apply(key, Event::Abandoned).settled {
+            let mut completion = self.finish(settled, true);
+            close_after_all(&mut completion);
+            self.ready.push_back(completion);
+        }
+        key
     }
 
     /// Gives everything up at once. What never reached the kernel is cancelled; the rest is leaked.
