@@ -16,7 +16,10 @@ export interface CancelOptions {
    * 0.02 ms, a lost one never does: 0.2 is ten times the one and imperceptible.
    */
   firstDelay?: number
-  /** The longest time between two cancels (default 100): the delay doubles up to it. */
+  /**
+   * The longest time between two cancels (default 100): the delay doubles up to it. One re-issue is nearly always
+   * enough, so this is about operations that the kernel does not let go: 100 wakes an idle program ten times a second.
+   */
   maxDelay?: number
   /**
    * The time after which an operation that does not end is reported as stuck (default 5000): longer than slow disks
@@ -27,24 +30,31 @@ export interface CancelOptions {
 
 /** The options of {@link Ring}, each with the reason for its default. */
 export interface RingOptions {
-  /** Entries of the submission queue (default 1024): a batch of as many goes with one system call. 64 KiB. */
+  /**
+   * Entries of the submission queue (default 1024): so many operations go with one system call, which is more than one
+   * turn of the event loop settles (512). They take 64 KiB.
+   */
   entries?: number
   /**
    * Entries of the completion queue (default 4096), which bounds the operations in flight: four fewer. At least as
-   * many as `entries`. 64 KiB.
+   * many as `entries`. More in flight than that is no faster, and what is above it waits in order; they take 64 KiB.
    */
   completionEntries?: number
   /**
    * Operations that may wait above those in flight (default 1048576): beyond it a call rejects with
-   * `ERR_RING_QUEUE_FULL`. It bounds the memory of a runaway loop.
+   * `ERR_RING_QUEUE_FULL`. It bounds the memory of a runaway loop to some hundred MiB, and no sane program gets there.
    */
   queueLimit?: number
   /**
    * Bytes of core memory (default 1 GiB): what is in flight, and what `ring.alloc()` and reads without a buffer made
-   * and is not yet garbage. Beyond it a call rejects with `ERR_RING_ARENA_FULL`. Untouched pages cost nothing.
+   * and is not yet garbage. Beyond it a call rejects with `ERR_RING_ARENA_FULL`. Untouched pages cost nothing, so the
+   * default only stops a leak before the machine's memory does; a read or write of more needs a larger one.
    */
   arenaBytes?: number
-  /** How long `destroy()` waits for the kernel, in milliseconds (default 2000). */
+  /**
+   * How long `destroy()` waits for the kernel, in milliseconds (default 2000): a cancel that works takes 0.02, a busy
+   * disk some hundred, and an operator who stops a service does not wait much longer.
+   */
   drainTimeout?: number
   /** How persistent cancels are. */
   cancel?: CancelOptions

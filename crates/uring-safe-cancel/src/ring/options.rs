@@ -13,7 +13,7 @@ pub struct Options {
     /// thread keeps busy, and a quarter of a megabyte less than what Linux would allow.
     pub completions: u32,
     /// Operations that may wait above those in flight. A million bounds the memory of a runaway loop
-    /// (some 200 bytes each), and no sane program gets there.
+    /// (some hundred bytes each, and what they own), and no sane program gets there.
     pub queue_limit: u32,
     /// Bytes of core memory. One GiB of addresses; only pages that were used cost memory.
     pub arena_bytes: usize,
