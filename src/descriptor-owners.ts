@@ -19,6 +19,8 @@ export function noteOpened(fd: number): number {
 
 /** How to close a descriptor whose owner must hear of it; `undefined` if nobody must. */
 export function ownersClose(fd: unknown, number: number): (() => Promise<unknown>) | undefined {
+  // An object that is closed: the kernel's EBADF says it best.
+  if (number < 0) return undefined
   if (typeof fd === 'object' && fd !== null && 'close' in fd && typeof fd.close === 'function') {
     const closable: { close: unknown } = fd
     return async () => (typeof closable.close === 'function' ? closable.close() : undefined)

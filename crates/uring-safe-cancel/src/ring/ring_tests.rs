@@ -6,7 +6,7 @@ use crate::machine::MAX_INTERRUPTIONS;
 use crate::operation::{Close, Open, Read, ReadVectored, Sleep, Vectors, CURRENT_POSITION};
 use crate::{CancelPolicy, Descriptor, Extra, Key, Operation, Options, Refusal, Verdict};
 use std::fs::File;
-use std::os::fd::{AsRawFd, IntoRawFd};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// A read at an offset; the fake kernel does not look at the descriptor.
