@@ -10,14 +10,7 @@ export type { CancelResult } from './src/operation.js'
 export type { CancelOptions, RingOptions } from './src/options.js'
 export type { OpenFlags } from './src/paths.js'
 export type { FdLike, OperationOptions, ReadOptions, WriteOptions } from './src/requests.js'
-export {
-  type ReadResult,
-  type ReadVectorResult,
-  Ring,
-  type RingEvents,
-  type Settles,
-  type WriteResult,
-  type WriteVectorResult,
-} from './src/ring.js'
+export type { ReadResult, ReadVectorResult, Settles, WriteResult, WriteVectorResult } from './src/results.js'
+export { Ring, type RingEvents } from './src/ring.js'
 export type { CancelAnswers, RingStats } from './src/stats.js'
 export type { RingProbe } from './src/support.js'

@@ -6,7 +6,7 @@ import { ownersClose } from './descriptor-owners.js'
 import type { Part } from './destination.js'
 import { publishStuck, type StuckOperation } from './diagnostics.js'
 import { Engine, flagsOf, timeoutOf } from './engine.js'
-import { type CANCELLED, closedError, invalidType } from './errors.js'
+import { closedError, invalidType } from './errors.js'
 import { type CancelResult, findOperation, Kind, type Operation } from './operation.js'
 import { type OpenFlags, modeOf, openFlags, pathOf } from './paths.js'
 import { resolveOptions, type RingOptions } from './options.js'
@@ -20,48 +20,14 @@ import {
   positionOf,
   type ReadOptions,
   readRequest,
-  type Transfer,
   viewsOf,
   type WriteOptions,
   writeRequest,
 } from './requests.js'
+import type { ReadResult, ReadVectorResult, Settles, WriteResult, WriteVectorResult } from './results.js'
 import { readStats, type RingStats } from './stats.js'
 import { isSupported, probe, type RingProbe } from './support.js'
-
-/** What a read resolves to: FileHandle's shape. */
-export interface ReadResult<T extends NodeJS.ArrayBufferView = Buffer> {
-  /** How many bytes came. 0 at the end of a file. */
-  bytesRead: number
-  /** The buffer that was given, or made. */
-  buffer: T
-}
-
-/** What a write resolves to: FileHandle's shape. */
-export interface WriteResult<T = NodeJS.ArrayBufferView> {
-  /** How many bytes went: perhaps fewer than there were, as with write(2). */
-  bytesWritten: number
-  /** What was given. */
-  buffer: T
-}
-
-/** What readv resolves to. */
-export interface ReadVectorResult<T extends readonly NodeJS.ArrayBufferView[]> {
-  /** How many bytes came, in all. */
-  bytesRead: number
-  /** The buffers that were given. */
-  buffers: T
-}
-
-/** What writev resolves to. */
-export interface WriteVectorResult<T extends readonly NodeJS.ArrayBufferView[]> {
-  /** How many bytes went, in all. */
-  bytesWritten: number
-  /** The buffers that were given. */
-  buffers: T
-}
-
-/** A result, or {@link CANCELLED} as well where the options ask for that. */
-export type Settles<R, O> = O extends { onCancel: 'resolve' } ? R | typeof CANCELLED : R
+import { read, write } from './transfers.js'
 
 /** The events of a ring. */
 export interface RingEvents {
@@ -185,39 +151,10 @@ export class Ring extends EventEmitter<RingEvents> {
   ): Promise<unknown> {
     try {
       const number = fdNumber(fd)
-      return this.#read(number, fd, readRequest(buffer, offset, length, position, options))
+      return read(this.#engine, number, fd, readRequest(buffer, offset, length, position, options))
     } catch (error) {
       return this.#engine.refuse(error)
     }
-  }
-
-  #read(fd: number, holder: unknown, request: Transfer): Promise<unknown> {
-    const engine = this.#engine
-    const { options, start, length, position } = request
-    const early = engine.refuseEarly(options)
-    if (early !== undefined) return early
-    let { view, bytes } = request
-    if (bytes === undefined) {
-      if (engine.isFull) {
-        // It waits, and no ArrayBuffer waits with it: that is made when its bytes are there.
-        const late = engine.begin(Kind.READ_ADOPT, 'read', fd, holder, options)
-        late.given = length
-        const answer = engine.native.read(late.id, fd, length, position, flagsOf(options), timeoutOf(options))
-        return engine.begun(late, answer)
-      }
-      view = bytes = engine.memory.slice(length)
-    }
-    const operation = engine.begin(Kind.READ, 'read', fd, holder, options)
-    const region = engine.memory.regionOf(bytes)
-    operation.given = view
-    operation.parts = [{ bytes, start, length, region }]
-    const { id } = operation
-    const { native } = engine
-    const flags = flagsOf(options)
-    const timeout = timeoutOf(options)
-    if (region < 0) return engine.begun(operation, native.read(id, fd, length, position, flags, timeout))
-    const from = bytes.byteOffset + start
-    return engine.begun(operation, native.readRegion(id, fd, region, from, length, position, flags, timeout))
   }
 
   /**
@@ -271,29 +208,10 @@ export class Ring extends EventEmitter<RingEvents> {
       const number = fdNumber(fd)
       const isText = typeof data === 'string'
       const request = writeRequest(data, offset, length, position, isText ? position : options)
-      return this.#write(number, fd, request, isText ? data : request.view)
+      return write(this.#engine, number, fd, request, isText ? data : request.view)
     } catch (error) {
       return this.#engine.refuse(error)
     }
-  }
-
-  #write(fd: number, holder: unknown, request: Transfer<Uint8Array>, given: unknown): Promise<unknown> {
-    const { options, bytes, start, length, position } = request
-    const engine = this.#engine
-    const early = engine.refuseEarly(options)
-    if (early !== undefined) return early
-    const operation = engine.begin(Kind.WRITE, 'write', fd, holder, options)
-    operation.given = given
-    const { id } = operation
-    const { native } = engine
-    const flags = flagsOf(options)
-    const timeout = timeoutOf(options)
-    const region = engine.memory.regionOf(bytes)
-    const answer =
-      region < 0
-        ? native.write(id, fd, bytes, start, length, position, flags, timeout)
-        : native.writeRegion(id, fd, region, bytes.byteOffset + start, length, position, flags, timeout)
-    return engine.begun(operation, answer)
   }
 
   /** Reads into several buffers, one after the other, as one readv(2); at most 1024 of them. */

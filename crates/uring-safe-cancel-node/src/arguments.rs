@@ -78,15 +78,31 @@ impl<const N: usize> Arguments<N> {
     }
 }
 
-/// The bytes of a Uint8Array: null and 0 if it is none, or detached.
+/// What a typed array consists of.
+pub(crate) trait Element {
+    /// Node-API's name for such arrays.
+    const KIND: sys::napi_typedarray_type;
+}
+
+impl Element for u8 {
+    const KIND: sys::napi_typedarray_type = sys::TypedarrayType::uint8_array;
+}
+
+impl Element for f64 {
+    const KIND: sys::napi_typedarray_type = sys::TypedarrayType::float64_array;
+}
+
+/// The elements of a typed array, aligned for them, and their number: null and 0 if it is none of that
+/// kind, or detached.
 ///
 /// # Safety
 ///
 /// `value` is a live value of `env`.
-pub(crate) unsafe fn typed_array(env: sys::napi_env, value: sys::napi_value) -> (*mut u8, usize) {
-    let mut kind = -1;
-    let mut length = 0;
-    let mut data = ptr::null_mut();
+pub(crate) unsafe fn typed_array<T: Element>(
+    env: sys::napi_env,
+    value: sys::napi_value,
+) -> (*mut T, usize) {
+    let (mut kind, mut length, mut data) = (-1, 0, ptr::null_mut());
     // SAFETY: the caller vouches for the value; the pointers are to this frame.
     let status = unsafe {
         sys::napi_get_typedarray_info(
@@ -99,7 +115,7 @@ pub(crate) unsafe fn typed_array(env: sys::napi_env, value: sys::napi_value) -> 
             ptr::null_mut(),
         )
     };
-    if status != sys::Status::napi_ok || kind != sys::TypedarrayType::uint8_array {
+    if status != sys::Status::napi_ok || kind != T::KIND || data.is_null() {
         return (ptr::null_mut(), 0);
     }
     (data.cast(), length)

@@ -4,7 +4,7 @@
 mod memory;
 mod submit;
 
-use crate::arguments::{from_int, from_number, Arguments};
+use crate::arguments::{from_int, from_number, typed_array, Arguments};
 use crate::completions::Header;
 use crate::ring::{refusal, NodeRing};
 use crate::teardown;
@@ -190,20 +190,11 @@ unsafe extern "C" fn stats(env: sys::napi_env, info: sys::napi_callback_info) ->
         answer::<1>(env, info, |ring, arguments| {
             let Some(core) = &ring.core else { return refusal::CLOSED };
             let words = stats_words(core.stats(), core.arena().usage().held);
-            let (mut kind, mut length, mut data) = (-1, 0, ptr::null_mut());
-            sys::napi_get_typedarray_info(
-                env,
-                arguments.value(0),
-                &mut kind,
-                &mut length,
-                &mut data,
-                ptr::null_mut(),
-                ptr::null_mut(),
-            );
-            if kind != sys::TypedarrayType::float64_array || length < words.len() {
+            let (data, length) = typed_array::<f64>(env, arguments.value(0));
+            if length < words.len() {
                 return refusal::BAD_ARGUMENT;
             }
-            data.cast::<f64>().copy_from_nonoverlapping(words.as_ptr(), words.len());
+            data.copy_from_nonoverlapping(words.as_ptr(), words.len());
             words.len() as i32
         })
     }

@@ -93,12 +93,18 @@ pub(super) unsafe extern "C" fn read(
     }
 }
 
-/// readRegion(id, fd, region, start, length, position, flags, timeout): no copy.
-pub(super) unsafe extern "C" fn read_region(
+/// Submits a transfer from or to a region: (id, fd, region, start, length, position, flags, timeout).
+///
+/// # Safety
+///
+/// As for [`answer`].
+unsafe fn on_region<O: Into<Operation>>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
+    keep: Keep,
+    make: impl FnOnce(Descriptor, Memory, u64) -> O,
 ) -> sys::napi_value {
-    // SAFETY: see `nop`.
+    // SAFETY: the caller vouches for both.
     unsafe {
         answer::<8>(env, info, |ring, arguments| {
             let (start, length) = (arguments.number(3), arguments.number(4));
@@ -106,8 +112,23 @@ pub(super) unsafe extern "C" fn read_region(
                 return refusal::BAD_ARGUMENT;
             };
             let descriptor = Descriptor::Borrowed(arguments.int(1));
-            let read = Read { descriptor, memory, offset: offset(arguments.number(5)) };
-            ring.submit(arguments.uint(0), Keep::Region, read.into(), extra(arguments))
+            let operation = make(descriptor, memory, offset(arguments.number(5)));
+            ring.submit(arguments.uint(0), keep, operation.into(), extra(arguments))
+        })
+    }
+}
+
+/// readRegion(id, fd, region, start, length, position, flags, timeout): no copy.
+pub(super) unsafe extern "C" fn read_region(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    // SAFETY: see `nop`.
+    unsafe {
+        on_region(env, info, Keep::Region, |descriptor, memory, offset| Read {
+            descriptor,
+            memory,
+            offset,
         })
     }
 }
@@ -161,14 +182,10 @@ pub(super) unsafe extern "C" fn write_region(
 ) -> sys::napi_value {
     // SAFETY: see `nop`.
     unsafe {
-        answer::<8>(env, info, |ring, arguments| {
-            let (start, length) = (arguments.number(3), arguments.number(4));
-            let Some(memory) = ring.regions.part(arguments.uint(2), start, length) else {
-                return refusal::BAD_ARGUMENT;
-            };
-            let descriptor = Descriptor::Borrowed(arguments.int(1));
-            let write = Write { descriptor, memory, offset: offset(arguments.number(5)) };
-            ring.submit(arguments.uint(0), Keep::No, write.into(), extra(arguments))
+        on_region(env, info, Keep::No, |descriptor, memory, offset| Write {
+            descriptor,
+            memory,
+            offset,
         })
     }
 }
@@ -221,24 +238,13 @@ impl Parts<'_> {
 ///
 /// `value` is a live value of `env`, and JavaScript does not run while the slice lives.
 unsafe fn numbers<'a>(env: sys::napi_env, value: sys::napi_value) -> &'a [f64] {
-    let (mut kind, mut length, mut data) = (-1, 0, ptr::null_mut());
-    // SAFETY: the caller vouches for the value; the pointers are to this frame.
-    unsafe {
-        sys::napi_get_typedarray_info(
-            env,
-            value,
-            &mut kind,
-            &mut length,
-            &mut data,
-            ptr::null_mut(),
-            ptr::null_mut(),
-        );
-    }
-    if kind != sys::TypedarrayType::float64_array || data.is_null() {
+    // SAFETY: the caller vouches for the value.
+    let (data, length) = unsafe { typed_array::<f64>(env, value) };
+    if data.is_null() {
         return &[];
     }
-    // SAFETY: the runtime says that so many numbers lie there, aligned as Float64Arrays are.
-    unsafe { std::slice::from_raw_parts(data.cast(), length) }
+    // SAFETY: the runtime says that so many numbers lie there.
+    unsafe { std::slice::from_raw_parts(data, length) }
 }
 
 fn vectors(arena: &Arena, parts: Vec<Memory>, offset: u64) -> Result<Vectors, i32> {
