@@ -268,19 +268,17 @@ impl<K: Kernel, C> Ring<K, C> {
 
     /// Gives what this flush left unsettled its deadlines, and the kernel a timer for the earliest.
     fn arm(&mut self) {
-        if !self.unarmed.is_empty() {
-            let now = self.kernel.now();
-            for (key, due, delay) in std::mem::take(&mut self.unarmed) {
-                if self.table.payload(key).is_some() {
-                    let delay = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
-                    self.deadlines.set(
-                        key.slot(),
-                        due,
-                        now.saturating_add(delay).min(u64::MAX - 1),
-                    );
-                }
+        // The usual cancel has worked by now: then there is nothing to arm, and no need of the clock.
+        let mut now = None;
+        let mut unarmed = std::mem::take(&mut self.unarmed);
+        for (key, due, delay) in unarmed.drain(..) {
+            if self.table.payload(key).is_some() {
+                let now = *now.get_or_insert_with(|| self.kernel.now());
+                let delay = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
+                self.deadlines.set(key.slot(), due, now.saturating_add(delay).min(u64::MAX - 1));
             }
         }
+        self.unarmed = unarmed;
         let earliest = [self.deadlines.earliest(), self.drain_deadline()];
         let Some(deadline) = earliest.into_iter().flatten().min() else { return };
         if let Some((tag, work)) = self.timer.plan(deadline) {
