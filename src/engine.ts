@@ -264,7 +264,15 @@ export class Engine {
     this.#operations[operation.id] = undefined
     this.#freeIds.push(operation.id)
     const signal = operation.options?.signal
-    if (signal !== undefined) unwatchSignal(signal, operation)
+    if (signal === undefined) return
+    try {
+      unwatchSignal(signal, operation)
+    } catch (error) {
+      // A signal that throws is its owner's affair: the rest of a batch must be settled all the same.
+      queueMicrotask(() => {
+        throw error
+      })
+    }
   }
 
   /** Keeps the engine from being collected while something is pending. */
