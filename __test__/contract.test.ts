@@ -16,8 +16,12 @@ import {
   fate,
   fileFor,
   openDescriptors,
+  PATIENCE_MILLISECONDS,
   ringFor,
   spin,
+  STARVED_MILLISECONDS,
+  Ticker,
+  until,
 } from './helpers.js'
 import { silentFile } from './silent-fuse.js'
 
@@ -75,9 +79,12 @@ test('clause 2, live: no provoked race loses a cancelled read', async (t) => {
   const ring = ringFor(t)
   const event = eventfd()
   closeAfter(t, event)
-  const end = Date.now() + 4000
+  // A loaded machine may take longer to hit the race.
+  const isEnough = (time: number) =>
+    time > (ring.stats().cancelAnswers.already > 0 ? 4000 : PATIENCE_MILLISECONDS)
+  const begun = performance.now()
   let rounds = 0
-  for (; Date.now() < end; rounds += 1) {
+  for (; !isEnough(performance.now() - begun); rounds += 1) {
     const reads = [0, 1].map(() => ring.read(event, { length: 8, async: true, onCancel: 'resolve' }))
     await ring.nop()
     spin(Math.random() * 30)
@@ -102,7 +109,13 @@ test('clause 2, live: without re-issue the same race loses reads; the loss is re
   subscribe('uring-safe-cancel:stuck', onPublished)
   t.teardown(() => unsubscribe('uring-safe-cancel:stuck', onPublished))
   const reports: StuckOperation[] = []
-  ring.on('stuck', (report) => reports.push(report))
+  const tracked: number[] = []
+  let tell: (() => void) | undefined
+  ring.on('stuck', (report) => {
+    reports.push(report)
+    tracked.push(ring.stats().inFlight)
+    tell?.()
+  })
   const end = Date.now() + 30_000
   let rounds = 0
   let lost: Promise<unknown> | undefined
@@ -112,25 +125,29 @@ test('clause 2, live: without re-issue the same race loses reads; the loss is re
     await ring.nop()
     spin(Math.random() * 30)
     void ring.cancel(read)
-    const first = await Promise.race([read, delay(100, 'lost')])
-    if (first === 'lost') lost = read
+    await Promise.race([read, new Promise<void>((resolve) => (tell = resolve))])
+    if (reports.at(-1)?.promise !== read) continue
+    // It may have been late only, on a loaded machine: then it ends by itself.
+    const isLost = await Promise.race([read.then(() => false), delay(200, true)])
+    if (isLost) lost = read
   }
   t.log(lost === undefined ? `none lost in ${rounds} rounds` : `lost in round ${rounds}`)
   if (lost === undefined) {
     // A kernel that has mended the fault (7.x, perhaps): then there is nothing to report, which is right.
-    t.is(reports.length, 0)
+    t.is(reports.length, ring.stats().stuck)
     return
   }
-  const [report] = reports
+  const report = reports.at(-1)
   t.like(report, { operation: 'read', fd: event, attempts: 1, after: 30 })
   t.true([-114, -2].includes(report?.lastAnswer ?? 0), `answered ${report?.lastAnswer}`)
   t.is(report?.promise, lost)
   t.deepEqual(published, reports)
-  t.like(ring.stats(), { stuck: 1, inFlight: 1 })
-  for (let attempt = 0; attempt < 50 && ring.stats().inFlight > 0; attempt += 1) {
-    void ring.cancel(lost)
-    await delay(5)
-  }
+  t.is(tracked.at(-1), 1, 'it stays tracked')
+  t.is(ring.stats().stuck, reports.length)
+  await until(() => {
+    if (lost !== undefined) void ring.cancel(lost)
+    return ring.stats().inFlight === 0
+  })
   t.is(await lost, CANCELLED, 'a second cancel frees it')
 })
 
@@ -142,7 +159,7 @@ test('clause 2, live: a timeout cancels, also while the event loop has nothing e
   const error = await t.throwsAsync(ring.read(event, { length: 8, timeout: 50 }))
   t.like(error, { name: 'TimeoutError', code: 'TIMEOUT_ERR' })
   const time = performance.now() - begun
-  t.true(time >= 49 && time < 1000, `${time} ms`)
+  t.true(time >= 49, `${time} ms`)
 })
 
 test('clause 3, memory: a write is a snapshot of the call', async (t) => {
@@ -199,13 +216,18 @@ test('clause 3, memory: large copies do not block the event loop', async (t) => 
   const ring = ringFor(t)
   const size = 128 << 20
   const fd = fileFor(t, Buffer.alloc(size, 'q'))
-  let ticks = 0
-  const timer = setInterval(() => (ticks += 1), 1)
+  // From when the kernel is done: what is left is the copying.
+  let turns = 0
+  const count = () => {
+    if (ring.stats().inFlight === 0) turns += 1
+    immediate = setImmediate(count)
+  }
+  let immediate = setImmediate(count)
   const { bytesRead, buffer } = await ring.read(fd, Buffer.alloc(size), { position: 0, async: true })
-  clearInterval(timer)
+  clearImmediate(immediate)
   t.is(bytesRead, size)
   t.is(buffer[size - 1], 113)
-  t.true(ticks >= 5, `a 1 ms timer fired ${ticks} times while 128 MiB were copied`)
+  t.true(turns >= 100, `${turns} turns of the event loop while 128 MiB were copied`)
 })
 
 test('clause 3, memory: core mappings do not survive a fork', (t) => {
@@ -220,16 +242,15 @@ test('clause 3, memory: core mappings do not survive a fork', (t) => {
 
 test('clause 3, memory: destroy gives up after drainTimeout, and what it leaks is never reused', async (t) => {
   const ring = new Ring({ drainTimeout: 200 })
-  const [fd, size] = await uncancellableFile(t)
+  const { fd, size, read } = await uncancellableFile(t)
   const buffer = ring.alloc(size)
   const reading = ring.read(fd, buffer, { position: 0, async: true })
-  // Until a worker of the kernel has it: before, it could be cancelled.
-  await delay(50)
+  await read()
   const begun = performance.now()
   await ring.destroy()
   const time = performance.now() - begun
   t.is(await fate(reading), 'ERR_OPERATION_STUCK')
-  t.true(time >= 199 && time < 1000, `${time} ms`)
+  t.true(time >= 199, `${time} ms`)
   // The kernel may still write there: the memory must stay where it is, readable and writable.
   await delay(100)
   buffer.fill(7)
@@ -239,28 +260,31 @@ test('clause 3, memory: destroy gives up after drainTimeout, and what it leaks i
 test('clause 2, live: what the kernel does not let go is reported, cancelled on, and stays tracked', async (t) => {
   const ring = new Ring({ cancel: { stuckAfter: 100, maxDelay: 20 }, drainTimeout: 50 })
   t.teardown(() => ring.destroy())
-  const [fd] = await uncancellableFile(t)
+  const { fd, read } = await uncancellableFile(t)
   const published: unknown[] = []
   const onPublished = (message: unknown) => void published.push(message)
   subscribe('uring-safe-cancel:stuck', onPublished)
   t.teardown(() => unsubscribe('uring-safe-cancel:stuck', onPublished))
-  const reading = ring.read(fd, { length: 4096, position: 0, async: true, timeout: 50 })
+  const reading = ring.read(fd, { length: 4096, position: 0, async: true })
+  await read()
+  void ring.cancel(reading)
   const [report] = await once(ring, 'stuck')
   t.like(report, { operation: 'read', fd, lastAnswer: -114, after: 100, promise: reading })
-  t.true(report.attempts >= 5, `${report.attempts} attempts`)
   t.deepEqual(published, [report])
-  await delay(100)
+  await until(() => ring.stats().cancelAttempts >= report.attempts + 10, 'it is cancelled on')
   t.like(ring.stats(), { inFlight: 1, stuck: 1 })
-  t.true(ring.stats().cancelAttempts > report.attempts, 'it is cancelled on')
   await ring.destroy()
   t.is(await fate(reading), 'ERR_OPERATION_STUCK')
 })
 
-/** A file that is open for reading, and the size of a read that no cancel ends within seconds. */
-async function uncancellableFile(t: ExecutionContext): Promise<[fd: number, size: number]> {
-  const fd = openSync(await silentFile(t), 'r')
+/** A file that is open for reading, and the size of a read that no cancel ends once `read` has resolved. */
+async function uncancellableFile(
+  t: ExecutionContext,
+): Promise<{ fd: number; size: number; read: () => Promise<void> }> {
+  const { path, read } = await silentFile(t)
+  const fd = openSync(path, 'r')
   closeAfter(t, fd)
-  return [fd, 8192]
+  return { fd, size: 8192, read }
 }
 
 test('clause 4, nothing lost: what writes added is delivered or still there, however cancels fall', async (t) => {
@@ -270,8 +294,9 @@ test('clause 4, nothing lost: what writes added is delivered or still there, how
   let added = 0n
   let delivered = 0n
   let beaten = 0
-  const end = Date.now() + 2000
-  while (Date.now() < end) {
+  const begun = performance.now()
+  const isEnough = (time: number) => time > (beaten > 0 && delivered < added ? 2000 : PATIENCE_MILLISECONDS)
+  while (!isEnough(performance.now() - begun)) {
     const read = ring.read(event, { length: 8, async: Math.random() < 0.5, onCancel: 'resolve' })
     const isLate = Math.random() < 0.5
     if (isLate) await ring.nop()
@@ -419,14 +444,14 @@ test('clause 7, bounded: reads at the current position of a pipe stay concurrent
 
 test('timers fire while operations settle without end', async (t) => {
   const ring = ringFor(t)
-  let ticks = 0
-  const timer = setInterval(() => (ticks += 1), 1)
-  const end = performance.now() + 400
+  const ticker = new Ticker()
+  // A timer that starves never fires; how often one fires in a time is the machine's choice.
+  const end = performance.now() + STARVED_MILLISECONDS
   await Promise.all(
     Array.from({ length: 32 }, async () => {
-      while (performance.now() < end) await ring.nop()
+      while (ticker.fired < 50 && performance.now() < end) await ring.nop()
     }),
   )
-  clearInterval(timer)
-  t.true(ticks > 50, `a 1 ms timer fired ${ticks} times in 400 ms`)
+  ticker.stop()
+  t.true(ticker.fired >= 50, `a 1 ms timer fired ${ticker.fired} times in ${STARVED_MILLISECONDS / 1000} s`)
 })

@@ -2,6 +2,7 @@
 import { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 
 import type { ExecutionContext } from 'ava'
 import { Ring, type RingOptions } from 'uring-safe-cancel'
@@ -44,6 +45,31 @@ export function openDescriptors(): string[] {
       return []
     }
   })
+}
+
+/** Longer than any machine takes, however loaded: what has not happened by then never will. */
+export const PATIENCE_MILLISECONDS = 60_000
+
+/** How long a test for a starved timer goes on: shorter than what Ava takes for a hang. */
+export const STARVED_MILLISECONDS = 30_000
+
+/** A timer of 1 ms, and how often it has fired. */
+export class Ticker {
+  fired = 0
+  readonly #timer = setInterval(() => (this.fired += 1), 1)
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+}
+
+/** Waits for a condition, however slow the machine is. */
+export async function until(condition: () => boolean, what = String(condition)): Promise<void> {
+  const end = performance.now() + PATIENCE_MILLISECONDS
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`it never came to this: ${what}`)
+    await delay(1)
+  }
 }
 
 /** Busy for some microseconds: a timer would be too coarse for a race. */

@@ -193,7 +193,8 @@ test('a FIFO, a socket, a terminal and a character device can be read, and each 
   const zero = openSync('/dev/zero', 'r')
   const full = openSync('/dev/full', 'w')
   closeAfter(t, zero, full)
-  t.is((await ring.read(zero, Buffer.alloc(70_000, 1))).bytesRead, 70_000)
+  // The kernel cuts longer reads of it short, between pages, when something else wants the processor.
+  t.is((await ring.read(zero, Buffer.alloc(4096, 1))).bytesRead, 4096)
   t.is(await fate(ring.write(full, 'x')), 'ENOSPC')
 })
 

@@ -4,13 +4,20 @@ import { once } from 'node:events'
 import { mkdtempSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 
 import type { ExecutionContext } from 'ava'
 
 const root = new URL('..', import.meta.url)
 
-/** Mounts it until the end of the test, and returns its path. It takes /dev/fuse, and root or user namespaces. */
-export async function silentFile(t: ExecutionContext): Promise<string> {
+export interface SilentFile {
+  path: string
+  /** Resolves when the next read has reached the server. Before, a cancel may still end it. */
+  read: () => Promise<void>
+}
+
+/** Mounts it until the end of the test. It takes /dev/fuse, and root or user namespaces. */
+export async function silentFile(t: ExecutionContext): Promise<SilentFile> {
   execFileSync('cargo', ['build', '--quiet', '--package', 'uring-safe-cancel-sandbox'], { cwd: root })
   const directory = mkdtempSync(join(tmpdir(), 'silent-'))
   const server = spawn(new URL('target/debug/silent-fuse', root).pathname, [directory], {
@@ -24,7 +31,12 @@ export async function silentFile(t: ExecutionContext): Promise<string> {
     await exit
     rmdirSync(directory)
   })
-  const path = await Promise.race([once(server.stdout, 'data').then(String), exit.then(() => undefined)])
-  if (path === undefined) throw new Error(`no file that never answers: ${complaint.trim()}`)
-  return path.trim()
+  const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]()
+  const line = async () => {
+    const next = await lines.next()
+    if (next.done === true) throw new Error(`no file that never answers: ${complaint.trim()}`)
+    return next.value
+  }
+  const path = await line()
+  return { path, read: async () => void (await line()) }
 }

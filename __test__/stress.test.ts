@@ -41,10 +41,10 @@ const MODES: readonly Mode[] = ['raw', 'safe']
 
 for (const mode of MODES) {
   test(`plain reads, writes that add 1, mode ${mode}: everything is accounted for`, async (t) => {
-    const run = await runScenario(scenario(), mode)
+    const run = await runScenario(scenario({ rounds: 2000, seconds: undefined }), mode)
     t.deepEqual(run.problems, [])
     const { counts, left } = run
-    t.true(counts.rounds > 100, `only ${counts.rounds} rounds in a second`)
+    t.is(counts.rounds, 8000)
     t.is(counts.submitted, 3 * counts.rounds)
     t.is(counts.settled, counts.submitted)
     t.is(counts.added, counts.rounds)
@@ -53,7 +53,10 @@ for (const mode of MODES) {
   })
 
   test(`provoked, writes that add 0, mode ${mode}: every read ends by its cancel`, async (t) => {
-    const run = await runScenario(scenario({ add: 0, async: true, spin: 30 }), mode)
+    const run = await runScenario(
+      scenario({ add: 0, async: true, spin: 30, rounds: 2000, seconds: undefined }),
+      mode,
+    )
     t.deepEqual(run.problems, [])
     const { counts, stats } = run
     t.is(counts.cancelled, 2 * counts.rounds)
@@ -88,8 +91,8 @@ test('a limit of rounds is kept by every thread, and the descriptors are given b
 
 test('a run that is interrupted ends at once, and is accounted for', async (t) => {
   const controller = new AbortController()
-  const startedAt = performance.now()
-  const running = runScenario(scenario({ seconds: 60 }), 'safe', {
+  // Far beyond Ava's own patience.
+  const running = runScenario(scenario({ seconds: 3600 }), 'safe', {
     signal: controller.signal,
     onProgress: (_, rounds) => {
       if (rounds > 0) controller.abort()
@@ -98,7 +101,6 @@ test('a run that is interrupted ends at once, and is accounted for', async (t) =
   const run = await running
   t.deepEqual(run.problems, [])
   t.true(run.counts.rounds > 0)
-  t.true(performance.now() - startedAt < 20_000)
 })
 
 test('a thread that crashes fails the run with its error', async (t) => {
@@ -131,7 +133,7 @@ test('threads that wait for one that hangs are not blamed for it', async (t) => 
     for (let round = 0; round < 10 && words[1] === 0; round += 1) Atomics.add(words, 2 + 2 * thread, 1)
     process.exit(0)
   `
-  const run = await runScenario(scenario(), 'safe', { program: programFor(t, source), patience: 1500 })
+  const run = await runScenario(scenario(), 'safe', { program: programFor(t, source), patience: 5000 })
   t.regex(run.problems[2] ?? '', /^thread 2: Error: it hangs/)
   const others = run.problems.filter((problem) => problem.includes('it exited with code 0'))
   t.is(others.length, 3)

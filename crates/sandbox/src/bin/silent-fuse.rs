@@ -1,8 +1,8 @@
 //! `silent-fuse MOUNTPOINT`: a filesystem with one file, `file`, that never answers a read.
 //!
 //! Nothing else that can be had on every machine defies its cancel for certain, so this is what tests of
-//! stuck operations read. It prints the file's path when it serves, and ends, which answers everything
-//! with ENOTCONN, when its standard input does. Who is not root gets the mount in a namespace of its own,
+//! stuck operations read. It prints the file's path when it serves, then a line `read` for each read that
+//! has reached it, and ends, which answers everything with ENOTCONN, when its standard input does. Who is not root gets the mount in a namespace of its own,
 //! and a path that leads there.
 
 use std::ffi::CString;
@@ -115,6 +115,9 @@ fn serve(mut device: File) {
     let mut request = vec![0; REQUEST_BYTES];
     while let Ok(length) = device.read(&mut request) {
         let Some(request) = Request::parse(&request[..length]) else { return };
+        if request.opcode == opcode::READ {
+            println!("read");
+        }
         if let Some(answer) = answer(&request) {
             // A request that was interrupted meanwhile has nobody waiting.
             let _ = device.write(&frame(request.unique, answer));

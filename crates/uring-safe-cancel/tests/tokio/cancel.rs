@@ -70,7 +70,7 @@ fn clause_2_live_provoked_races_lose_nothing() {
         let begun = Instant::now();
         // Beside busy tests the worker may never begin in time: then it takes more rounds to meet one.
         while round < 20_000
-            || (ring.stats().answers.already == 0 && begun.elapsed() < Duration::from_secs(15))
+            || (ring.stats().answers.already == 0 && begun.elapsed() < Duration::from_secs(60))
         {
             let read = ring.read(&event, buffer);
             ::tokio::task::yield_now().await;
@@ -99,7 +99,8 @@ fn clause_2_live_a_timeout_ends_the_operation_and_says_so() {
         assert!(matches!(result, Err(Error::TimedOut)));
         assert!(begun.elapsed() >= Duration::from_millis(30));
         add(&event, 3);
-        let (result, buffer) = brief.asynchronous().read(&event, buffer).await;
+        // A worker may be late: there is time.
+        let (result, buffer) = ring.timeout(SOON).asynchronous().read(&event, buffer).await;
         assert_eq!((result.unwrap(), buffer[0]), (8, 3), "in time");
         for both in [brief.asynchronous(), ring.asynchronous().timeout(Duration::from_millis(5))] {
             let (result, _) = both.read(&event, ring.alloc(8).unwrap()).await;

@@ -5,7 +5,7 @@ use crate::help::*;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{mpsc, Arc};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use uring_safe_cancel::tokio::{CancelHandle, Error, File};
 
 #[test]
@@ -34,13 +34,10 @@ fn clause_2_live_the_owner_asleep_in_epoll_is_woken() {
             let thread = thread::spawn(move || {
                 // The owner has nothing else to do, and sleeps by then.
                 thread::sleep(Duration::from_millis(10));
-                let begun = Instant::now();
                 handle.cancel();
-                begun
             });
-            assert!(matches!(read.await.0, Err(Error::Cancelled)));
-            let took = Instant::now() - thread.join().unwrap();
-            assert!(took < Duration::from_secs(1), "{took:?}");
+            assert!(matches!(soon(read).await.0, Err(Error::Cancelled)));
+            thread.join().unwrap();
         }
     });
 }
