@@ -1,9 +1,12 @@
-//! `silent-fuse MOUNTPOINT`: a filesystem with one file, `file`, that never answers a read.
+//! `silent-fuse [--direct-io] MOUNTPOINT`: a filesystem with one file, `file`, that never answers a read.
+//!
+//! As most servers do, it lets the kernel read pages in the background: who waits for them can be killed. With
+//! `--direct-io` a read is a request of its own, and once the server has it, Linux keeps even who was killed.
 //!
 //! Nothing else that can be had on every machine defies its cancel for certain, so this is what tests of
 //! stuck operations read. It prints the file's path when it serves, then a line `read` for each read that
-//! has reached it, and ends, which answers everything with ENOTCONN, when its standard input does. Who is not root gets the mount in a namespace of its own,
-//! and a path that leads there.
+//! has reached it, and ends, which answers everything with ENOTCONN, when its standard input does. Who is
+//! not root gets the mount in a namespace of its own, and a path that leads there.
 
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
@@ -31,16 +34,24 @@ const FILE_BYTES: u64 = 1 << 20;
 /// The protocol's version: any that has 64 bytes of INIT answer.
 const MAJOR: u32 = 7;
 const MINOR: u32 = 31;
+/// `FUSE_ASYNC_READ`: pages are read in the background.
+const ASYNC_READ: u32 = 1;
+/// `FOPEN_DIRECT_IO`: past the page cache.
+const DIRECT_IO: u32 = 1;
+/// `FOPEN_KEEP_CACHE`: or else a second open would wait for the pages that the first one reads.
+const KEEP_CACHE: u32 = 2;
 const MAX_WRITE: u32 = 128 << 10;
 /// What the kernel wants as the smallest buffer for requests.
 const REQUEST_BYTES: usize = MAX_WRITE as usize + 4096;
 
 fn main() -> ExitCode {
-    let Some(mountpoint) = std::env::args_os().nth(1).map(PathBuf::from) else {
-        eprintln!("usage: silent-fuse MOUNTPOINT");
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    let is_direct = arguments.next_if(|argument| argument == "--direct-io").is_some();
+    let Some(mountpoint) = arguments.next().map(PathBuf::from) else {
+        eprintln!("usage: silent-fuse [--direct-io] MOUNTPOINT");
         return ExitCode::from(64);
     };
-    match run(&mountpoint) {
+    match run(&mountpoint, if is_direct { DIRECT_IO } else { KEEP_CACHE }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!(
@@ -52,7 +63,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(mountpoint: &Path) -> io::Result<()> {
+fn run(mountpoint: &Path, open_flags: u32) -> io::Result<()> {
     // SAFETY: the calls take no arguments and touch no memory.
     let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
     let mut prefix = String::new();
@@ -62,7 +73,7 @@ fn run(mountpoint: &Path) -> io::Result<()> {
     }
     let device = mount(mountpoint)?;
     let path = format!("{prefix}{}/file", mountpoint.display());
-    serve_until_stdin_ends(device, mountpoint, &path)
+    serve_until_stdin_ends(device, mountpoint, &path, open_flags)
 }
 
 /// A user namespace in which this user is root, and a mount namespace that belongs to it.
@@ -97,9 +108,14 @@ fn mount(mountpoint: &Path) -> io::Result<File> {
     Ok(device)
 }
 
-fn serve_until_stdin_ends(device: File, mountpoint: &Path, path: &str) -> io::Result<()> {
+fn serve_until_stdin_ends(
+    device: File,
+    mountpoint: &Path,
+    path: &str,
+    open_flags: u32,
+) -> io::Result<()> {
     let server = device.try_clone()?;
-    std::thread::spawn(move || serve(server));
+    std::thread::spawn(move || serve(server, open_flags));
     println!("{path}");
     io::stdin().read_to_end(&mut Vec::new())?;
     let target = CString::new(mountpoint.as_os_str().as_bytes())?;
@@ -111,14 +127,14 @@ fn serve_until_stdin_ends(device: File, mountpoint: &Path, path: &str) -> io::Re
     Ok(())
 }
 
-fn serve(mut device: File) {
+fn serve(mut device: File, open_flags: u32) {
     let mut request = vec![0; REQUEST_BYTES];
     while let Ok(length) = device.read(&mut request) {
         let Some(request) = Request::parse(&request[..length]) else { return };
         if request.opcode == opcode::READ {
             println!("read");
         }
-        if let Some(answer) = answer(&request) {
+        if let Some(answer) = answer(&request, open_flags) {
             // A request that was interrupted meanwhile has nobody waiting.
             let _ = device.write(&frame(request.unique, answer));
         }
@@ -142,13 +158,14 @@ impl Request {
 }
 
 /// The answer, or an errno; `None` for what is never answered.
-fn answer(request: &Request) -> Option<Result<Vec<u8>, i32>> {
+fn answer(request: &Request, open_flags: u32) -> Option<Result<Vec<u8>, i32>> {
     Some(match request.opcode {
         opcode::READ | opcode::FORGET | opcode::BATCH_FORGET | opcode::INTERRUPT => return None,
         opcode::INIT => Ok(init()),
         opcode::LOOKUP => Ok(entry(THE_FILE)),
         opcode::GETATTR => Ok([&long_validity()[..], &[0; 8], &attributes(request.node)].concat()),
-        opcode::OPEN => Ok(vec![0; 16]),
+        // A handle of eight bytes, the flags, and padding.
+        opcode::OPEN => Ok([&[0; 8][..], &open_flags.to_ne_bytes(), &[0; 4]].concat()),
         _ => Err(libc::ENOSYS),
     })
 }
@@ -165,7 +182,7 @@ fn frame(unique: u64, answer: Result<Vec<u8>, i32>) -> Vec<u8> {
 fn init() -> Vec<u8> {
     let mut body = Vec::with_capacity(64);
     // Version, readahead, flags, background limits (two u16), largest write, time granularity.
-    for word in [MAJOR, MINOR, 0, 0, 0, MAX_WRITE, 1] {
+    for word in [MAJOR, MINOR, 0, ASYNC_READ, 0, MAX_WRITE, 1] {
         body.extend(word.to_ne_bytes());
     }
     body.resize(64, 0);
