@@ -131,7 +131,7 @@ fn clause_2_live_a_timeout_cancels() {
     let mut ring = ring();
     let event = eventfd();
     let begun = Instant::now();
-    let mut submit = |ring: &mut TestRing, milliseconds, client| {
+    let submit = |ring: &mut TestRing, milliseconds, client| {
         let timeout = Some(Duration::from_millis(milliseconds));
         let operation = read(ring, &event, 8);
         ring.submit(operation, Extra { asynchronous: false, timeout }, client).unwrap()
