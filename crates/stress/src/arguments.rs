@@ -16,6 +16,7 @@ runs two scenarios: 'as reported' (neither) and 'provoked' (both).
   --threads N     threads, rings and eventfds; at least 3 (default: processors, at least 4)
   --rounds N      end after so many rounds of each thread
   --seconds S     end each run after so many seconds (default 10, unless --rounds is given)
+  --until-lost    end a run as soon as it has lost something
   --add 0|1       what each write adds. With 1 a later write wakes a lost read, so that it is late instead
                   of lost; with 0 every read must end by its cancel (default 1 as reported, else 0)
   --async         submit the two reads with IOSQE_ASYNC
@@ -57,6 +58,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
     let mut parser = Parser::from_args(arguments);
     let mut threads = std::thread::available_parallelism().map_or(4, |n| n.get().max(4));
     let (mut rounds, mut time, mut add) = (None, None, None);
+    let mut until_lost = false;
     let (mut asynchronous, mut spin) = (false, None);
     let mut modes = vec![Mode::Raw, Mode::Safe];
     let (mut json, mut help) = (false, false);
@@ -67,6 +69,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
             }
             Long("rounds") => rounds = Some(number(&mut parser, 1, u64::MAX)?),
             Long("seconds") => time = Some(seconds(&mut parser)?),
+            Long("until-lost") => until_lost = true,
             Long("add") => add = Some(number(&mut parser, 0, 1)?),
             Long("async") => asynchronous = true,
             Long("spin") => spin = Some(spin_time(&mut parser)?),
@@ -77,7 +80,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
         }
     }
     let default_time = rounds.is_none().then_some(Duration::from_secs(SECONDS));
-    let limit = Limit { rounds, time: time.or(default_time) };
+    let limit = Limit { rounds, time: time.or(default_time), until_lost };
     let scenario = |name, default_add, asynchronous, spin| Scenario {
         name,
         threads,
@@ -148,6 +151,10 @@ mod tests {
         parse(line.split_whitespace().map(OsString::from)).map_err(|error| error.to_string())
     }
 
+    fn limit(rounds: Option<u64>, time: Option<Duration>) -> Limit {
+        Limit { rounds, time, until_lost: false }
+    }
+
     #[test]
     fn without_options_both_scenarios_run_ten_seconds_in_both_modes() {
         let arguments = parsed("").unwrap();
@@ -158,7 +165,7 @@ mod tests {
             ("as reported", false, Duration::ZERO)
         );
         assert_eq!((provoked.asynchronous, provoked.spin.as_micros()), (true, 30));
-        assert_eq!(plain.limit, Limit { rounds: None, time: Some(Duration::from_secs(10)) });
+        assert_eq!(plain.limit, limit(None, Some(Duration::from_secs(10))));
         assert!(plain.threads >= 4);
         assert_eq!((plain.add, provoked.add), (1, 0));
         let chosen = parsed("--add 1").unwrap().scenarios;
@@ -173,11 +180,17 @@ mod tests {
             (scenario.asynchronous, scenario.spin.as_micros(), scenario.add),
             (true, 500, 1)
         );
-        assert_eq!(scenario.limit, Limit { rounds: Some(7), time: None });
+        assert_eq!(scenario.limit, limit(Some(7), None));
         assert_eq!((arguments.modes, arguments.json), (vec![Mode::Safe], true));
         for (line, microseconds) in [("--spin", 30), ("--spin=4", 4), ("--spin --async", 30)] {
             assert_eq!(parsed(line).unwrap().scenarios[0].spin.as_micros(), microseconds, "{line}");
         }
+    }
+
+    #[test]
+    fn a_run_may_end_with_the_first_loss() {
+        let arguments = parsed("--until-lost --seconds 60").unwrap();
+        assert!(arguments.scenarios.iter().all(|scenario| scenario.limit.until_lost));
     }
 
     #[test]

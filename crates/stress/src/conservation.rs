@@ -56,7 +56,7 @@ mod tests {
     use std::time::Duration;
 
     fn scenario(add: u64) -> Scenario {
-        let limit = Limit { rounds: Some(4), time: None };
+        let limit = Limit { rounds: Some(4), time: None, until_lost: false };
         let (asynchronous, spin) = (false, Duration::ZERO);
         Scenario { name: "test", threads: 3, add, asynchronous, spin, limit }
     }

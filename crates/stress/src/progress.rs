@@ -22,6 +22,11 @@ impl Progress {
         self.lost.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether any was.
+    pub fn has_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed) > 0
+    }
+
     /// Writes the line over the last one.
     pub fn show(&self, title: &str, time: Duration) {
         if std::io::stderr().is_terminal() {

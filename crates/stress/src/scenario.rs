@@ -29,6 +29,8 @@ pub struct Limit {
     pub rounds: Option<u64>,
     /// The time from the start of all threads.
     pub time: Option<Duration>,
+    /// With the round in which an operation of any thread counted as lost.
+    pub until_lost: bool,
 }
 
 /// What is made of a cancel's answer.

@@ -62,6 +62,7 @@ impl Worker<'_> {
         let limit = self.scenario.limit;
         while limit.rounds.is_none_or(|rounds| tally.rounds < rounds)
             && limit.time.is_none_or(|time| begun.elapsed() < time)
+            && !(limit.until_lost && self.progress.has_lost())
         {
             if let Err(error) = self.round(&ring, &mut tally).await {
                 tally.fail(error.to_string());

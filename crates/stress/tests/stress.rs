@@ -10,7 +10,8 @@ use uring_safe_cancel_stress::{eventfd, run, run_on, Limit, Mode, Scenario};
 
 fn scenario(add: u64, asynchronous: bool, rounds: u64) -> Scenario {
     let spin = Duration::from_micros(if asynchronous { 30 } else { 0 });
-    let limit = Limit { rounds: Some(rounds), time: Some(Duration::from_secs(60)) };
+    let limit =
+        Limit { rounds: Some(rounds), time: Some(Duration::from_secs(60)), until_lost: false };
     Scenario { name: "test", threads: 4, add, asynchronous, spin, limit }
 }
 
