@@ -192,7 +192,6 @@ impl<P> Table<P> {
         let place = &mut self.slots[slot as usize];
         debug_assert!(place.payload.is_none());
         place.generation = (place.generation + 1) & GENERATION_MASK;
-        place.machine = Machine::new();
         place.payload = Some(payload);
         self.unsettled += 1;
         Key { slot, generation: place.generation }
@@ -339,6 +338,8 @@ impl<P> Table<P> {
             // A key that is kept beyond this point must not match, even before the slot is reused.
             let slot = &mut self.slots[key.slot as usize];
             slot.generation = (slot.generation + 1) & GENERATION_MASK;
+            // A free slot has no history: tables that behave alike are equal, which a model checker needs.
+            slot.machine = Machine::new();
         }
         self.check();
         Outcome { actions, settled }

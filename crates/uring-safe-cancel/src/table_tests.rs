@@ -75,7 +75,9 @@ impl<P> Table<P> {
             let unsettled = place.payload.is_some();
             assert!(!free.contains(&slot) || !unsettled, "clause 3: a free slot holds memory");
             assert!(!free.contains(&slot) || !machine.is_cancel_outstanding(), "clause 6");
-            assert_eq!(unsettled, !machine.is_settled(), "clause 1");
+            let is_free = free.contains(&slot);
+            assert_eq!(unsettled, !is_free && !machine.is_settled(), "clause 1");
+            assert!(!is_free || *machine == Machine::new(), "a free slot has no history");
             assert!(!place.in_waiting || machine.is_waiting());
             assert!(!place.in_cancels || (machine.is_in_flight() && machine.is_cancel_wanted()));
         }
