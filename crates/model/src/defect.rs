@@ -1,0 +1,32 @@
+//! Wrong drivers, each of which some property of the model must catch.
+
+/// What a driver of the table does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Defect {
+    /// It takes a cancel that answers 0 or more, or -ENOENT, for the end of the operation.
+    TrustsTheAnswer,
+    /// It lets a slot go when its operation settles, although a cancel's answer is due.
+    ReusesTheSlotAtOnce,
+    /// It believes that the completion queue has one entry more.
+    MiscountsTheQueue,
+    /// It reports what was cancelled as cancelled, whatever the result.
+    DiscardsResults,
+    /// It hands -512 to the client as an error of that number.
+    PassesRestartsOn,
+    /// It tells the table of a wish to cancel only if the operation does not run yet.
+    ForgetsTheWish,
+    /// It issues no second cancel.
+    ForgetsTheRetry,
+    /// It forgets a cancel that found the submission queue full.
+    ForgetsTheCancel,
+    /// It forgets an operation that is to be submitted again.
+    ForgetsTheResubmission,
+    /// It frees the memory of what it gives up.
+    FreesTheStuck,
+    /// It gives up an operation that it should report as stuck.
+    GivesUpByItself,
+    /// It keeps a slot's deadlines when the operation settles.
+    KeepsDeadlines,
+    /// It sets a deadline again whenever it is over.
+    RepeatsDeadlines,
+}

@@ -1,0 +1,437 @@
+//! The steps of the model.
+
+use crate::configuration::{Answers, Configuration, ANSWERS};
+use crate::driver::Due;
+use crate::expected::{expected, is_interruption};
+use crate::properties::{properties, sight};
+use crate::sight::Sight;
+use crate::state::State;
+use crate::world::{Cqe, Fault, InKernel, Operation};
+use stateright::{Model, Property};
+use uring_safe_cancel::machine::{Actions, Event, Verdict};
+
+/// A model to check.
+#[derive(Clone, Debug)]
+pub struct Cancellation {
+    /// How large, and with what.
+    pub configuration: Configuration,
+}
+
+/// One step. Operations are named by the order in which they were submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// The client submits the next operation.
+    Submit {
+        /// The submission queue is full.
+        full: bool,
+    },
+    /// A client wants an operation to end. The first wish and all later ones, of one client or of two.
+    Ask(u8),
+    /// The ring queues the next cancel, or if there is none, the next operation.
+    Fill {
+        /// The submission queue is full.
+        full: bool,
+    },
+    /// The kernel completes an operation.
+    Complete {
+        /// Which.
+        operation: u8,
+        /// The result.
+        result: i32,
+        /// `IORING_CQE_F_MORE`.
+        more: bool,
+        /// `IORING_CQE_F_NOTIF`.
+        notification: bool,
+    },
+    /// The kernel answers the cancel of an operation.
+    Answer(u8, i32),
+    /// The timer fires, and a deadline of a slot is over.
+    Fire(Due, u32),
+    /// The client gives everything up.
+    GiveUp,
+    /// Nothing is owed, and nothing happens any more.
+    End,
+}
+
+impl Cancellation {
+    /// A model.
+    pub fn new(configuration: Configuration) -> Self {
+        Self { configuration }
+    }
+
+    fn completions(
+        &self,
+        state: &State,
+        operation: u8,
+        held: &InKernel,
+        actions: &mut Vec<Action>,
+    ) {
+        let InKernel { said, .. } = *held;
+        let asked = state.world.operations[usize::from(operation)].asks > 0;
+        let free = state.world.extras > 0;
+        let mut push = |result, more, notification| {
+            actions.push(Action::Complete { operation, result, more, notification });
+        };
+        if said.delivered.is_some() || said.failed.is_some() {
+            push(0, false, true);
+        }
+        if said.failed.is_none() {
+            for &result in self.configuration.results {
+                // To be submitted again is one of the things that must not happen for ever.
+                if free || expected(said, asked, result, false).is_some() {
+                    push(result, false, false);
+                }
+            }
+            if free {
+                push(5, true, false);
+            }
+        }
+        if free && said.delivered.is_none() && said.failed.is_none() {
+            push(-libc::EPIPE, true, false);
+            if asked {
+                push(-libc::ECANCELED, true, false);
+            }
+        }
+    }
+
+    /// The result of a completion, checked against the contract.
+    fn complete(
+        &self,
+        state: &mut State,
+        operation: u8,
+        result: i32,
+        more: bool,
+        notification: bool,
+    ) {
+        let index = usize::from(operation);
+        let State { driver, world, .. } = state;
+        let before = world.operations[index];
+        let Some(held) = before.target else { return };
+        let cqe = Cqe { user_data: held.user_data, result, more, notification };
+        if more {
+            world.extras -= 1;
+            let mut said = held.said;
+            if result < 0 {
+                said.failed = Some(result);
+            } else {
+                said.delivered = Some(said.delivered.unwrap_or(0) + result);
+            }
+            world.operations[index].target = Some(InKernel { said, ..held });
+            let came = driver.complete(&self.configuration, cqe, world);
+            if came.settled.is_some() || came.resubmitted {
+                world.fault(Fault::WrongVerdict);
+            }
+            return;
+        }
+        world.operations[index].target = None;
+        let asked = before.asks > 0;
+        let wanted = expected(held.said, asked, result, notification);
+        let came = driver.complete(&self.configuration, cqe, world);
+        if before.leaked {
+            world.see(Sight::CompletedAfterAll);
+            return;
+        }
+        if wanted.is_none() {
+            world.extras -= 1;
+        }
+        if came.resubmitted && asked {
+            world.fault(Fault::RetriedAfterAsk);
+        }
+        if came.resubmitted != wanted.is_none() {
+            world.fault(Fault::WrongRetry);
+        }
+        if came.settled != wanted {
+            world.fault(match wanted {
+                Some(Verdict::Completed(1..)) => Fault::ResultDiscarded,
+                _ => Fault::WrongVerdict,
+            });
+        }
+        if self.configuration.looks_for.is_some() {
+            self.watch_completion(state, operation, &before, cqe, came.settled);
+        }
+    }
+
+    /// What is worth seeing of a completion.
+    fn watch_completion(
+        &self,
+        state: &mut State,
+        operation: u8,
+        before: &Operation,
+        cqe: Cqe,
+        settled: Option<Verdict>,
+    ) {
+        let world = &mut state.world;
+        let said = before.target.map(|held| held.said);
+        let asked = before.asks > 0;
+        match settled {
+            Some(Verdict::Cancelled) => {
+                if before.cancels > 1 {
+                    world.see(Sight::RescuedAfterLoss);
+                }
+                if before.cancels > self.configuration.losses {
+                    world.see(Sight::RescuedByTheLast);
+                }
+                if is_interruption(cqe.result) {
+                    world.see(Sight::RestartAfterCancel);
+                }
+            }
+            Some(Verdict::Completed(1..)) if asked => world.see(Sight::DataBeatTheCancel),
+            Some(_) => {}
+            None if is_interruption(cqe.result) => world.see(Sight::RestartTriedAgain),
+            None if cqe.result == -libc::EAGAIN => world.see(Sight::WorkerPassedBy),
+            None => {}
+        }
+        if settled.is_some() {
+            if before.cancel.is_some() {
+                world.see(Sight::CompletedBeforeTheAnswer);
+            }
+            if cqe.notification {
+                world.see(Sight::Notified);
+            }
+            if said.is_some_and(|said| said.delivered.is_some()) && cqe.result < 0 {
+                world.see(Sight::DeliveredEarlier);
+            }
+            if world.reported & (1 << operation) != 0 {
+                world.see(Sight::StuckAndSettled);
+            }
+        }
+    }
+
+    fn answer(&self, state: &mut State, operation: u8, answer: i32) {
+        let State { driver, world, .. } = state;
+        let index = usize::from(operation);
+        let Some(cancel) = world.operations[index].cancel.take() else { return };
+        if self.configuration.answers == Answers::InTurn {
+            // Another answer makes no difference but to reports.
+            if let Some(key) = world.operations[index].key {
+                let other = if answer == 0 { -libc::ENOENT } else { 0 };
+                let actions = |answer| -> Actions {
+                    driver.table().clone().apply(key, Event::CancelAnswered(answer)).actions
+                };
+                if actions(answer) != actions(other) {
+                    world.fault(Fault::Disturbed);
+                }
+            }
+        }
+        driver.answered(&self.configuration, cancel.user_data, answer, world);
+    }
+
+    fn ask(&self, state: &mut State, operation: u8) {
+        let State { driver, world, .. } = state;
+        let asked = &mut world.operations[usize::from(operation)];
+        let Some(key) = asked.key else { return };
+        asked.asks += 1;
+        if let Some(verdict) = driver.cancel(&self.configuration, key, world) {
+            world.see(Sight::CancelledInTheQueue);
+            if verdict != Verdict::Cancelled {
+                world.fault(Fault::WrongVerdict);
+            }
+        }
+    }
+
+    /// Whether a wish to cancel comes too late to make a difference.
+    fn is_late(&self, state: &State, operation: u8) -> bool {
+        let operation = &state.world.operations[usize::from(operation)];
+        !operation.is_unsettled() || operation.asks == self.configuration.most_asks()
+    }
+
+    /// Such a wish changes nothing. The ring keeps it from the table, which must not need that.
+    fn is_ignored(&self, state: &State, operation: u8) -> bool {
+        let Some(key) = state.world.operations[usize::from(operation)].key else { return true };
+        let mut table = state.driver.table().clone();
+        let outcome = table.apply(key, Event::CancelAsked);
+        outcome.settled.is_none()
+            && outcome.actions == Actions::default()
+            && table == *state.driver.table()
+    }
+
+    fn fire(&self, state: &mut State, due: Due, slot: u32) {
+        let State { driver, world, .. } = state;
+        let deadlines = driver.deadlines()[slot as usize];
+        let owner = match due {
+            Due::Retry => deadlines.retry,
+            Due::Stuck => deadlines.stuck,
+            Due::Timeout => deadlines.timeout,
+        };
+        if let (Due::Timeout, Some(owner)) = (due, owner) {
+            if world.operations[usize::from(owner)].asks == 0 {
+                world.see(Sight::TimedOut);
+            }
+            world.ask(owner);
+        }
+        let reached = driver.due(&self.configuration, slot, due, world);
+        if reached.is_some() && reached != owner {
+            world.fault(Fault::MistakenDeadline);
+        }
+    }
+
+    fn fill(&self, state: &mut State, full: bool) {
+        let before = full.then(|| state.driver.table().clone());
+        state.driver.fill(&self.configuration, full, &mut state.world);
+        if before.is_some_and(|before| before != *state.driver.table()) {
+            state.world.fault(Fault::Disturbed);
+        }
+    }
+
+    /// What is worth seeing of a step, whatever it was.
+    fn watch(&self, before: &State, state: &mut State, action: Action) {
+        let table = state.driver.table();
+        let waits = |operation: &Operation| {
+            let machine = operation.key.and_then(|key| table.machine(key));
+            machine.is_some_and(|machine| machine.is_cancel_wanted()) && !table.may_cancel()
+        };
+        let cancel_waits = state.world.operations.iter().any(waits);
+        let operation_waits = !table.is_queue_empty() && !table.may_submit();
+        let sights = match action {
+            Action::Submit { .. } => {
+                let operations = &before.world.operations;
+                let new = state.world.submitted() - 1;
+                let slot = state.world.operations[new].key.map(|key| key.slot());
+                let reused = operations[..new].iter().any(|o| o.key.map(|key| key.slot()) == slot);
+                let late = |o: &Operation| o.settlements > 0 && o.cancel.is_some();
+                let beside = reused && operations.iter().any(late);
+                [(Sight::ReusedBesideLateAnswer, beside), (Sight::OperationWaited, operation_waits)]
+            }
+            Action::Answer(operation, answer) => {
+                let was = &before.world.operations[usize::from(operation)];
+                let is_late = was.is_unsettled() && state.driver.may_queue();
+                let found = answer == 0 && was.settlements > 0;
+                [(Sight::AnsweredLate, is_late), (Sight::FoundButCompleted, found)]
+            }
+            Action::GiveUp => {
+                let leaked = state.world.operations.iter().any(|operation| operation.leaked);
+                [(Sight::GivenUp, leaked), (Sight::CancelWaited, cancel_waits)]
+            }
+            Action::End => {
+                let left =
+                    state.world.operations.iter().any(|operation| operation.target.is_some());
+                [(Sight::LeftInFlight, left), (Sight::CancelWaited, cancel_waits)]
+            }
+            _ => [(Sight::CancelWaited, cancel_waits), (Sight::OperationWaited, operation_waits)],
+        };
+        for (sight, seen) in sights {
+            if seen {
+                state.world.see(sight);
+            }
+        }
+    }
+}
+
+impl Model for Cancellation {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![State::new(&self.configuration)]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        if state.ended {
+            return;
+        }
+        let configuration = &self.configuration;
+        let State { driver, world, .. } = state;
+        let submitted = world.submitted();
+        // A ring that has given up takes no more operations.
+        let is_open = world.may_give_up || !configuration.gives_up;
+        if submitted < configuration.operations && is_open && driver.table().has_room() {
+            actions.push(Action::Submit { full: false });
+            if configuration.submission_queue_fills && !driver.would_wait() {
+                actions.push(Action::Submit { full: true });
+            }
+        }
+        if driver.may_queue() {
+            actions.push(Action::Fill { full: false });
+            if configuration.submission_queue_fills {
+                actions.push(Action::Fill { full: true });
+            }
+        }
+        for (index, operation) in world.operations.iter().enumerate().take(submitted) {
+            let number = index as u8;
+            if configuration.policy.reissue || operation.asks < configuration.most_asks() {
+                actions.push(Action::Ask(number));
+            }
+            if let Some(held) = &operation.target {
+                self.completions(state, number, held, actions);
+            }
+            if operation.cancel.is_some() {
+                match configuration.answers {
+                    Answers::All => {
+                        actions.extend(ANSWERS.map(|answer| Action::Answer(number, answer)));
+                    }
+                    Answers::InTurn => {
+                        let turn = index + usize::from(operation.cancels);
+                        actions.push(Action::Answer(number, ANSWERS[turn % ANSWERS.len()]));
+                    }
+                }
+            }
+        }
+        for (slot, deadlines) in driver.deadlines().iter().enumerate() {
+            let slot = slot as u32;
+            if deadlines.retry.is_some_and(|operation| state.may_retry(configuration, operation)) {
+                actions.push(Action::Fire(Due::Retry, slot));
+            }
+            if deadlines.stuck.is_some() {
+                actions.push(Action::Fire(Due::Stuck, slot));
+            }
+            if deadlines.timeout.is_some() {
+                actions.push(Action::Fire(Due::Timeout, slot));
+            }
+        }
+        if world.may_give_up && driver.table().unsettled() > 0 {
+            actions.push(Action::GiveUp);
+        }
+        if !state.owes(configuration) {
+            actions.push(Action::End);
+        }
+    }
+
+    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+        if let Action::Ask(operation) = action {
+            if self.is_late(last, operation) && self.is_ignored(last, operation) {
+                return None;
+            }
+        }
+        let mut state = last.clone();
+        match action {
+            Action::Submit { full } => {
+                let operation = state.world.submitted();
+                let State { driver, world, .. } = &mut state;
+                let key = driver.submit(&self.configuration, operation, full, world);
+                world.operations[operation].key = Some(key);
+            }
+            Action::Ask(operation) if self.is_late(last, operation) => {
+                state.world.fault(Fault::Disturbed);
+            }
+            Action::Ask(operation) => self.ask(&mut state, operation),
+            Action::Fill { full } => self.fill(&mut state, full),
+            Action::Complete { operation, result, more, notification } => {
+                self.complete(&mut state, operation, result, more, notification);
+            }
+            Action::Answer(operation, answer) => self.answer(&mut state, operation, answer),
+            Action::Fire(due, slot) => self.fire(&mut state, due, slot),
+            Action::GiveUp => {
+                state.world.may_give_up = false;
+                state.world.given_up = true;
+                state.driver.abandon(&self.configuration, &mut state.world);
+                state.world.given_up = false;
+            }
+            Action::End => state.ended = true,
+        }
+        if self.configuration.looks_for.is_some() {
+            self.watch(last, &mut state, action);
+        }
+        if matches!(action, Action::Fill { full: true }) && state == *last {
+            return None;
+        }
+        if state.left(&self.configuration) >= last.left(&self.configuration) {
+            state.world.fault(Fault::Endless);
+        }
+        state.world.forget();
+        Some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        self.configuration.looks_for.map_or_else(properties, |wanted| vec![sight(wanted)])
+    }
+}

@@ -1,0 +1,26 @@
+//! Small models, for `npm run mutants`: ten seconds at most.
+
+use uring_safe_cancel_model::report::explore;
+use uring_safe_cancel_model::Configuration;
+
+fn check(configuration: &Configuration) {
+    let report = explore(configuration, 1);
+    println!("{report}");
+    assert!(report.found.is_empty(), "{report}");
+}
+
+#[test]
+fn quick_two_operations() {
+    let stuck = Configuration { losses: 1, extras: 1, reports_stuck: true, ..Configuration::two() };
+    check(&stuck);
+    check(&Configuration { gives_up: true, reports_stuck: false, ..stuck });
+}
+
+#[test]
+fn quick_three_operations() {
+    let three = Configuration { losses: 1, extras: 1, ..Configuration::three() };
+    check(&three);
+    check(&Configuration { completions: 7, extras: 0, ..three.clone() });
+    check(&Configuration { completions: 5, ..three.clone() });
+    check(&Configuration { in_line: true, ..three });
+}
