@@ -8,8 +8,8 @@ use std::time::Duration;
 use uring_safe_cancel::tokio::{File, Ring};
 use uring_safe_cancel::Options;
 
-/// Long enough for any machine, and short enough to see that a test hangs.
-pub const SOON: Duration = Duration::from_secs(100);
+/// Long enough for any machine, an emulated one too, and short enough to see that a test hangs.
+pub const SOON: Duration = Duration::from_secs(300);
 
 /// Runs a test on a runtime of its own. A hang is a failure.
 pub fn run<T>(test: impl Future<Output = T>) -> T {
