@@ -16,13 +16,18 @@ export interface SilentFile {
   read: () => Promise<void>
 }
 
+/** The server; `SILENT_FUSE` names one where nothing can be built. */
+function program(): string {
+  const { SILENT_FUSE: built } = process.env
+  if (built !== undefined) return built
+  execFileSync('cargo', ['build', '--quiet', '--package', 'uring-safe-cancel-sandbox'], { cwd: root })
+  return new URL('target/debug/silent-fuse', root).pathname
+}
+
 /** Mounts it until the end of the test. It takes /dev/fuse, and root or user namespaces. */
 export async function silentFile(t: ExecutionContext): Promise<SilentFile> {
-  execFileSync('cargo', ['build', '--quiet', '--package', 'uring-safe-cancel-sandbox'], { cwd: root })
   const directory = mkdtempSync(join(tmpdir(), 'silent-'))
-  const server = spawn(new URL('target/debug/silent-fuse', root).pathname, [directory], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
+  const server = spawn(program(), [directory], { stdio: ['pipe', 'pipe', 'pipe'] })
   let complaint = ''
   server.stderr.on('data', (chunk: Buffer) => (complaint += String(chunk)))
   const exit = once(server, 'exit')

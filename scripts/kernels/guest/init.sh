@@ -1,0 +1,19 @@
+#!/bin/busybox sh
+# The first process of the guest: makes the machine ready, runs the driver, and turns the machine off.
+export PATH=/bin TERM=dumb HOME=/tmp
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+mount -t tmpfs tmpfs /dev/shm
+ln -sf /proc/self/fd /dev/fd
+ifconfig lo 127.0.0.1 up
+[ -e /fuse.ko ] && insmod /fuse.ko
+cd /app
+node /app/scripts/kernels/guest/driver.js /job.json
+echo "The driver ended with $?."
+# QEMU is told not to start again, so that this ends it.
+reboot -f

@@ -1,0 +1,138 @@
+/** The files of the guest: a tree that all kernels share, and a small one of each boot. Both end in one archive. */
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, join, relative } from 'node:path'
+
+import { mustRun } from './commands.js'
+import type { Job } from './job.js'
+import type { Kernel } from './kernel.js'
+import type { Programs } from './programs.js'
+import { sorted } from './sorted.js'
+import { AVA_SUITES, GUEST_PACKAGES } from './suites.js'
+
+export interface Contents {
+  /** The repository. */
+  root: string
+  programs: Programs
+  node: string
+  /** The unpacked packages of the libraries and of the shell. */
+  libraries: readonly string[]
+}
+
+/** Where the programs lie in the guest. */
+export const PROGRAMS = '/app/programs'
+
+/** Files and directories of the package that Node loads. */
+const PACKAGE = ['package.json', 'dist', 'binding.cjs']
+
+/**
+ * Lays the tree that all boots share into an empty directory. The tests are compiled here: in the guest that would take
+ * longer than to run them.
+ */
+export async function layOut(contents: Contents, tree: string): Promise<void> {
+  for (const name of ['bin', 'lib', 'lib64', 'sbin']) {
+    mkdirSync(join(tree, 'usr', name), { recursive: true })
+    symlinkSync(`usr/${name}`, join(tree, name))
+  }
+  for (const name of ['proc', 'sys', 'dev', 'tmp', 'etc', 'root', 'app']) mkdirSync(join(tree, name))
+  for (const library of contents.libraries) copyTree(library, tree)
+  // Fonts of the console, documentation, conversions between encodings that nobody here uses.
+  rmSync(join(tree, 'usr/share'), { recursive: true, force: true })
+  writeFileSync(
+    join(tree, 'etc/passwd'),
+    'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/tmp:/bin/sh\n',
+  )
+  writeFileSync(join(tree, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n')
+  writeFileSync(join(tree, 'etc/hosts'), '127.0.0.1 localhost\n')
+  cpSync(contents.node, join(tree, 'bin/node'))
+  cpSync(join(contents.root, 'scripts/kernels/guest/init.sh'), join(tree, 'init'))
+  chmodSync(join(tree, 'init'), 0o755)
+  await layOutPackage(contents.root, join(tree, 'app'))
+  await layOutPrograms(contents.programs, join(tree, PROGRAMS))
+}
+
+/** Merges a directory into another, in which some of its directories are links. */
+function copyTree(from: string, to: string): void {
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)]
+    if (entry.isDirectory()) {
+      mkdirSync(target, { recursive: true })
+      copyTree(source, target)
+    } else if (!existsSync(target)) {
+      cpSync(source, target, { verbatimSymlinks: true })
+    }
+  }
+}
+
+async function layOutPackage(root: string, app: string): Promise<void> {
+  const addons = readdirSync(root).filter((name) => name.endsWith('.node'))
+  for (const name of [...PACKAGE, ...addons]) cpSync(join(root, name), join(app, name), { recursive: true })
+  for (const path of await installedPackages(root)) {
+    cpSync(path, join(app, relative(root, path)), { recursive: true })
+  }
+  const config = join(root, 'scripts/kernels/tsconfig.guest.json')
+  await mustRun(join(root, 'node_modules/.bin/tsc'), ['-p', config, '--outDir', app], { cwd: root })
+  writeFileSync(join(app, 'ava.config.js'), AVA_CONFIG)
+}
+
+/** The directories of the packages that the tests need, with all they depend on. */
+async function installedPackages(root: string): Promise<string[]> {
+  const ids = GUEST_PACKAGES.map((name) => `#${name}`)
+  const selector = ids.flatMap((id) => [id, `${id} *`]).join(', ')
+  const found = JSON.parse(await mustRun('npm', ['query', selector], { cwd: root })) as { path: string }[]
+  // Optional ones of other platforms are not there. Nested ones come with the package that they lie in.
+  return found.map(({ path }) => path).filter((path) => existsSync(path))
+}
+
+/** As at home, but without TypeScript, and with patience: emulation is ten to thirty times slower. */
+const AVA_CONFIG = `export default {
+  files: ['__test__/**/*.test.js'],
+  nodeArguments: ['--expose-gc'],
+  workerThreads: false,
+  serial: true,
+  timeout: '10m',
+}
+`
+
+async function layOutPrograms({ rustSuites, stress, helpers }: Programs, directory: string): Promise<void> {
+  mkdirSync(directory, { recursive: true })
+  const named = [...rustSuites, ...helpers, [basename(stress), stress] as const]
+  for (const [name, path] of named) {
+    // Symbols stay, for the names in a panic; debug information would be ten times the program.
+    await mustRun('strip', ['--strip-debug', '-o', join(directory, name), path])
+  }
+}
+
+/** The suites of ava among the compiled files, sorted. */
+export function avaSuites(tree: string): string[] {
+  const files = readdirSync(join(tree, 'app/__test__')).map((file) => basename(file, '.js'))
+  return sorted(files.filter((name) => AVA_SUITES.some((suite) => suite.test(name))))
+}
+
+/** Packs a tree as Linux unpacks it. */
+export async function pack(tree: string, archive: string): Promise<void> {
+  const script =
+    'set -o pipefail; find . -print0 | sort -z | cpio --null --create --format=newc --owner=0:0 --quiet'
+  await mustRun('bash', ['-c', `${script} > "$1"`, 'pack', archive], { cwd: tree })
+}
+
+/** Adds to the shared archive what is a boot's own: the job, and a module of its kernel. Linux unpacks both in turn. */
+export async function packBoot(shared: string, kernel: Kernel, job: Job, directory: string): Promise<string> {
+  const tree = join(directory, 'tree')
+  mkdirSync(tree, { recursive: true })
+  writeFileSync(join(tree, 'job.json'), JSON.stringify(job))
+  if (kernel.fuse !== undefined) cpSync(kernel.fuse, join(tree, 'fuse.ko'))
+  const own = join(directory, 'own.cpio')
+  await pack(tree, own)
+  const whole = join(directory, 'initrd')
+  await mustRun('bash', ['-c', 'cat "$1" "$2" > "$3"', 'join', shared, own, whole])
+  return whole
+}

@@ -1,0 +1,211 @@
+/** The whole run, from what has to be fetched to what it shows. */
+import { randomUUID } from 'node:crypto'
+import { rmSync, writeFileSync } from 'node:fs'
+import { release } from 'node:os'
+import { join } from 'node:path'
+
+import { type Architecture, X64 } from './architecture.js'
+import { Cache } from './cache.js'
+import { demand } from './commands.js'
+import { readConsole } from './console.js'
+import { configuredMirrors, demandKeyring, Suites } from './debian.js'
+import { Missing } from './failure.js'
+import { startHostLoad } from './host-load.js'
+import { avaSuites, layOut, pack, packBoot } from './initramfs.js'
+import type { Step } from './job.js'
+import { fetchKernel, type Kernel, type MissingKernel } from './kernel.js'
+import { fetchNode } from './node-package.js'
+import { HELP, type Options, parseOptions, UsageError } from './options.js'
+import { type Booted, describe, hasLostRaw, isBooted, merge, type Outcome } from './outcome.js'
+import { durations, probeStep, SEARCH_STEPS, searchAgainStep, stressSteps, suiteSteps } from './plan.js'
+import { buildPrograms } from './programs.js'
+import { boot, qemuVersion } from './qemu.js'
+import { formatReport } from './report.js'
+import { LIBRARY_PACKAGES, LIBRARY_SUITES, SERIES } from './series.js'
+import { sorted } from './sorted.js'
+import { judge } from './verdict.js'
+
+/** EX_USAGE and EX_UNAVAILABLE of sysexits.h. */
+const Exit = { HELD: 0, FAILED: 1, USAGE: 64, UNAVAILABLE: 69 } as const
+
+/** Below the repository, and ignored by git. */
+const CACHE = '.cache/kernels'
+const PAGE = 'docs/kernels.md'
+/** From power on to the driver, beside other work on the host. */
+const BOOT_SECONDS = 180
+
+/** Runs the command, and gives back its exit status. */
+export async function main(args: readonly string[], root: string): Promise<number> {
+  try {
+    const options = parseOptions(args)
+    if (options.help) {
+      console.log(HELP)
+      return Exit.HELD
+    }
+    return await new Run(options, root, X64).run()
+  } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(`test:kernels: ${error.message}\n\n${HELP}`)
+      return Exit.USAGE
+    }
+    if (error instanceof Missing) {
+      console.error(`test:kernels: ${error.message}`)
+      return Exit.UNAVAILABLE
+    }
+    throw error
+  }
+}
+
+class Run {
+  readonly #options: Options
+  readonly #root: string
+  readonly #architecture: Architecture
+  readonly #cache: Cache
+
+  constructor(options: Options, root: string, architecture: Architecture) {
+    this.#options = options
+    this.#root = root
+    this.#architecture = architecture
+    this.#cache = new Cache(join(root, CACHE))
+  }
+
+  async run(): Promise<number> {
+    const { qemu } = this.#architecture
+    demand(qemu.program, qemu.package)
+    for (const [program, name] of Object.entries({
+      'apt-get': 'apt',
+      cpio: 'cpio',
+      'dpkg-deb': 'dpkg',
+      npm: 'npm',
+      strip: 'binutils',
+      xz: 'xz-utils',
+    })) {
+      demand(program, name)
+    }
+    demandKeyring()
+    const kernels = await this.#fetchKernels()
+    const { archive, steps } = await this.#prepare()
+    const outcomes: Outcome[] = []
+    for (const kernel of kernels) {
+      outcomes.push('image' in kernel ? await this.#boot(kernel, archive, steps) : kernel)
+    }
+    const searched = steps.some(({ name }) => SEARCH_STEPS.some((search) => search === name))
+    if (searched && !outcomes.some((outcome) => isBooted(outcome) && hasLostRaw(outcome))) {
+      await this.#searchAgain(kernels, archive, outcomes)
+    }
+    return this.#conclude(outcomes, searched)
+  }
+
+  async #fetchKernels(): Promise<(Kernel | MissingKernel)[]> {
+    const mirror = await configuredMirrors(this.#cache)
+    const kernels: (Kernel | MissingKernel)[] = []
+    for (const series of this.#options.series) {
+      const kernel = await fetchKernel(this.#cache, mirror, series, this.#architecture)
+      const what = 'image' in kernel ? `${kernel.package.name} ${kernel.package.version}` : kernel.why
+      say(`${series.name}: ${what}`)
+      kernels.push(kernel)
+    }
+    return kernels
+  }
+
+  /** What all boots share. */
+  async #prepare(): Promise<{ archive: string; steps: Step[] }> {
+    const node = await fetchNode(this.#cache, this.#architecture)
+    const libraries = await this.#fetchLibraries()
+    const programs = await buildPrograms(this.#root)
+    const tree = this.#cache.scratch('tree')
+    await layOut({ root: this.#root, programs, node, libraries }, tree)
+    const archive = join(this.#cache.root, 'shared.cpio')
+    await pack(tree, archive)
+    const suites = { rust: sorted(programs.rustSuites.keys()), ava: avaSuites(tree) }
+    rmSync(tree, { recursive: true })
+    const { only = '', seconds } = this.#options
+    const steps = [...suiteSteps(suites), ...stressSteps(durations(seconds))]
+    return { archive, steps: [probeStep(), ...steps.filter(({ name }) => name.includes(only))] }
+  }
+
+  async #fetchLibraries(): Promise<string[]> {
+    const mirror = await configuredMirrors(this.#cache)
+    const suites = new Suites(this.#cache, mirror, LIBRARY_SUITES, this.#architecture.debian)
+    await suites.update()
+    const directories: string[] = []
+    for (const name of LIBRARY_PACKAGES) {
+      const directory = await suites.unpacked(await suites.newest(name))
+      if (directory === undefined) throw new Missing(`the Debian mirror lists ${name}, but does not have it`)
+      directories.push(directory)
+    }
+    return directories
+  }
+
+  async #boot(kernel: Kernel, archive: string, steps: readonly Step[]): Promise<Booted> {
+    const nonce = randomUUID()
+    const initrd = await packBoot(archive, kernel, { nonce, steps: [...steps] }, this.#cache.scratch('boot'))
+    // A step has a limit of its own; this one is for a guest that does not even run those.
+    const limitSeconds = steps.reduce((sum, step) => sum + step.limitSeconds, BOOT_SECONDS)
+    const onOutput = (text: string) => {
+      if (this.#options.verbose) process.stdout.write(text)
+    }
+    const { console: output, ...ended } = await boot(this.#architecture, kernel.image, initrd, {
+      limitSeconds,
+      onOutput,
+    })
+    const transcript = readConsole(output, nonce)
+    const version = kernel.package.version
+    const planned = steps.map(({ name }) => name)
+    const outcome: Booted = { series: kernel.series, version, planned, transcript, ...ended }
+    say(`${kernel.series}: ${transcript.kernel ?? 'no driver ran'}, ${Math.round(ended.seconds)} s`)
+    for (const result of transcript.results) {
+      say(`  ${describe(result)}`)
+      if (result.tail !== undefined) console.log(result.tail)
+    }
+    return outcome
+  }
+
+  /** Nothing was lost anywhere: once more, with all that widens the window of the race. */
+  async #searchAgain(
+    kernels: readonly (Kernel | MissingKernel)[],
+    archive: string,
+    outcomes: Outcome[],
+  ): Promise<void> {
+    say('Mode raw lost nothing on any kernel: once more, with load on the host.')
+    const stop = startHostLoad()
+    try {
+      for (const kernel of kernels) {
+        if (!('image' in kernel)) continue
+        const first = outcomes.find(({ series }) => series === kernel.series)
+        const again = await this.#boot(kernel, archive, [searchAgainStep(this.#options.seconds)])
+        if (first !== undefined && isBooted(first)) outcomes[outcomes.indexOf(first)] = merge(first, again)
+      }
+    } finally {
+      stop()
+    }
+  }
+
+  async #conclude(outcomes: readonly Outcome[], searchedForLoss: boolean): Promise<number> {
+    const { series, only, write, seconds } = this.#options
+    const { passed, failed, failures } = judge(outcomes, { searchedForLoss })
+    const page = formatReport(outcomes, {
+      date: new Date(),
+      command: 'npm run test:kernels',
+      qemu: await qemuVersion(this.#architecture),
+      qemuArguments: this.#architecture.qemu.args,
+      host: release(),
+      seconds,
+    })
+    console.log(`\n${page}`)
+    const isWhole = series.length === SERIES.length && only === undefined
+    if (only === undefined && (write ?? isWhole)) {
+      writeFileSync(join(this.#root, PAGE), page)
+      say(`${PAGE} is written.`)
+    } else {
+      say(`${PAGE} stays as it is: ${isWhole ? 'as asked for' : 'not all was run'}.`)
+    }
+    for (const failure of failures) console.log(`FAILED: ${failure}`)
+    console.log(`\n${passed} passed, ${failed} failed`)
+    return failed === 0 ? Exit.HELD : Exit.FAILED
+  }
+}
+
+function say(text: string): void {
+  console.log(`${new Date().toISOString().slice(11, 19)} ${text}`)
+}

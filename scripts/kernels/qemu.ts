@@ -1,0 +1,64 @@
+/** One boot of a kernel in QEMU. Its exit status says nothing: what came of it is on the console. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+
+import type { Architecture } from './architecture.js'
+import { mustRun } from './commands.js'
+
+export interface Boot {
+  console: string
+  /** It did not end in time, and was killed. */
+  timedOut: boolean
+  seconds: number
+}
+
+export interface BootOptions {
+  limitSeconds: number
+  /** Called with what the console prints. */
+  onOutput?: (text: string) => void
+}
+
+/**
+ * `oops=panic`: a kernel that is broken ends at once. `quiet` leaves its warnings. `panic=-1`: it would start again at once,
+ * which QEMU takes for the end.
+ */
+const KERNEL_ARGUMENTS = 'quiet oops=panic panic=-1'
+
+/** Boots until the guest turns itself off. */
+export async function boot(
+  { qemu }: Architecture,
+  image: string,
+  initrd: string,
+  { limitSeconds, onOutput }: BootOptions,
+): Promise<Boot> {
+  const append = `console=${qemu.console} ${KERNEL_ARGUMENTS}`
+  const files = ['-kernel', image, '-initrd', initrd, '-append', append]
+  const rest = ['-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot', '-nic', 'none']
+  const start = performance.now()
+  const child = spawn(qemu.program, [...qemu.args, ...files, ...rest], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let console = ''
+  const take = (text: string) => {
+    console += text
+    onOutput?.(text)
+  }
+  child.stdout.setEncoding('utf8').on('data', take)
+  // What QEMU itself complains about belongs to the console's tail.
+  child.stderr.setEncoding('utf8').on('data', take)
+  let timedOut = false
+  const timer = setTimeout(() => {
+    timedOut = true
+    child.kill('SIGKILL')
+  }, limitSeconds * 1000)
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  await once(child, 'close')
+  process.off('exit', kill)
+  clearTimeout(timer)
+  return { console, timedOut, seconds: (performance.now() - start) / 1000 }
+}
+
+/** `QEMU emulator version …`, without the rest. */
+export async function qemuVersion({ qemu }: Architecture): Promise<string> {
+  const [line = ''] = (await mustRun(qemu.program, ['--version'])).split('\n')
+  return line.replace('QEMU emulator version ', '')
+}
