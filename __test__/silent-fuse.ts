@@ -14,6 +14,8 @@ export interface SilentFile {
   path: string
   /** Resolves when the next read has reached the server. Before, a cancel may still end it. */
   read: () => Promise<void>
+  /** Ends the server before the test ends: everything on its file fails then. */
+  end: () => Promise<void>
 }
 
 /** The server; `SILENT_FUSE` names one where nothing can be built. */
@@ -31,9 +33,12 @@ export async function silentFile(t: ExecutionContext): Promise<SilentFile> {
   let complaint = ''
   server.stderr.on('data', (chunk: Buffer) => (complaint += String(chunk)))
   const exit = once(server, 'exit')
-  t.teardown(async () => {
+  const end = async () => {
     server.stdin.end()
     await exit
+  }
+  t.teardown(async () => {
+    await end()
     rmdirSync(directory)
   })
   const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]()
@@ -43,5 +48,5 @@ export async function silentFile(t: ExecutionContext): Promise<SilentFile> {
     return next.value
   }
   const path = await line()
-  return { path, read: async () => void (await line()) }
+  return { path, read: async () => void (await line()), end }
 }
