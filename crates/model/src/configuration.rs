@@ -75,6 +75,8 @@ pub struct Configuration {
     pub submission_queue_fills: bool,
     /// Whether all operations are at the current position of one file, so that they run in turn.
     pub in_line: bool,
+    /// Whether the client closes descriptors.
+    pub closes: bool,
     /// Whether each operation has a timeout, which asks for its cancellation.
     pub timeouts: bool,
     /// Whether an operation counts as stuck after a time.
@@ -104,6 +106,7 @@ impl Configuration {
             answers: Answers::All,
             submission_queue_fills: true,
             in_line: false,
+            closes: false,
             timeouts: false,
             reports_stuck: false,
             gives_up: false,
@@ -142,7 +145,12 @@ impl Configuration {
                 answers: Answers::InTurn,
                 ..two
             },
-            Self { name: "three operations, one at a time", completions: 5, ..three.clone() },
+            Self {
+                name: "three operations, one at a time",
+                completions: 5,
+                closes: true,
+                ..three.clone()
+            },
             three.clone(),
             Self { name: "three operations at once", completions: 7, extras: 1, ..three.clone() },
             Self { name: "three operations in line", in_line: true, ..three.clone() },

@@ -323,6 +323,20 @@ impl Driver {
         Some(operation)
     }
 
+    /// Ends an operation that never reaches the kernel (`Ring::close_at_once`).
+    pub fn close_at_once(
+        &mut self,
+        configuration: &Configuration,
+        operation: usize,
+        world: &mut World,
+    ) -> (Key, Option<Verdict>) {
+        let operation = operation as u8;
+        let held = Held { operation, asynchronous: false, in_line: false, parked: false };
+        let key = self.table.insert_beyond_limit(held);
+        let settled = self.table.apply(key, Event::Abandoned).settled;
+        (key, settled.map(|settled| self.finish(configuration, settled, true, world)))
+    }
+
     /// Gives everything up (`Ring::abandon`).
     pub fn abandon(&mut self, configuration: &Configuration, world: &mut World) {
         let keys: Vec<Key> = self.table.unsettled_keys().collect();

@@ -1,12 +1,14 @@
 //! The steps of the model.
 
-use crate::configuration::{Answers, Configuration, ANSWERS};
+use crate::configuration::{Answers, Configuration};
 use crate::driver::Due;
-use crate::expected::{expected, is_interruption};
+use crate::expected::expected;
+use crate::hostile::hostile_steps;
 use crate::properties::{properties, sight};
 use crate::sight::Sight;
 use crate::state::State;
-use crate::world::{Cqe, Fault, InKernel, Operation};
+use crate::watch::{watch, watch_completion};
+use crate::world::{Cqe, Fault, InKernel};
 use stateright::{Model, Property};
 use uring_safe_cancel::machine::{Actions, Event, Verdict};
 
@@ -43,6 +45,9 @@ pub enum Action {
         /// `IORING_CQE_F_NOTIF`.
         notification: bool,
     },
+    /// The client closes a descriptor while nothing can be submitted: the next operation, which the ring
+    /// ends by itself.
+    Close,
     /// The kernel answers the cancel of an operation.
     Answer(u8, i32),
     /// The timer fires, and a deadline of a slot is over.
@@ -57,41 +62,6 @@ impl Cancellation {
     /// A model.
     pub fn new(configuration: Configuration) -> Self {
         Self { configuration }
-    }
-
-    fn completions(
-        &self,
-        state: &State,
-        operation: u8,
-        held: &InKernel,
-        actions: &mut Vec<Action>,
-    ) {
-        let InKernel { said, .. } = *held;
-        let asked = state.world.operations[usize::from(operation)].asks > 0;
-        let free = state.world.extras > 0;
-        let mut push = |result, more, notification| {
-            actions.push(Action::Complete { operation, result, more, notification });
-        };
-        if said.delivered.is_some() || said.failed.is_some() {
-            push(0, false, true);
-        }
-        if said.failed.is_none() {
-            for &result in self.configuration.results {
-                // To be submitted again is one of the things that must not happen for ever.
-                if free || expected(said, asked, result, false).is_some() {
-                    push(result, false, false);
-                }
-            }
-            if free {
-                push(5, true, false);
-            }
-        }
-        if free && said.delivered.is_none() && said.failed.is_none() {
-            push(-libc::EPIPE, true, false);
-            if asked {
-                push(-libc::ECANCELED, true, false);
-            }
-        }
     }
 
     /// The result of a completion, checked against the contract.
@@ -147,53 +117,7 @@ impl Cancellation {
             });
         }
         if self.configuration.looks_for.is_some() {
-            self.watch_completion(state, operation, &before, cqe, came.settled);
-        }
-    }
-
-    /// What is worth seeing of a completion.
-    fn watch_completion(
-        &self,
-        state: &mut State,
-        operation: u8,
-        before: &Operation,
-        cqe: Cqe,
-        settled: Option<Verdict>,
-    ) {
-        let world = &mut state.world;
-        let said = before.target.map(|held| held.said);
-        let asked = before.asks > 0;
-        match settled {
-            Some(Verdict::Cancelled) => {
-                if before.cancels > 1 {
-                    world.see(Sight::RescuedAfterLoss);
-                }
-                if before.cancels > self.configuration.losses {
-                    world.see(Sight::RescuedByTheLast);
-                }
-                if is_interruption(cqe.result) {
-                    world.see(Sight::RestartAfterCancel);
-                }
-            }
-            Some(Verdict::Completed(1..)) if asked => world.see(Sight::DataBeatTheCancel),
-            Some(_) => {}
-            None if is_interruption(cqe.result) => world.see(Sight::RestartTriedAgain),
-            None if cqe.result == -libc::EAGAIN => world.see(Sight::WorkerPassedBy),
-            None => {}
-        }
-        if settled.is_some() {
-            if before.cancel.is_some() {
-                world.see(Sight::CompletedBeforeTheAnswer);
-            }
-            if cqe.notification {
-                world.see(Sight::Notified);
-            }
-            if said.is_some_and(|said| said.delivered.is_some()) && cqe.result < 0 {
-                world.see(Sight::DeliveredEarlier);
-            }
-            if world.reported & (1 << operation) != 0 {
-                world.see(Sight::StuckAndSettled);
-            }
+            watch_completion(&self.configuration, world, operation, &before, cqe, came.settled);
         }
     }
 
@@ -272,49 +196,6 @@ impl Cancellation {
             state.world.fault(Fault::Disturbed);
         }
     }
-
-    /// What is worth seeing of a step, whatever it was.
-    fn watch(&self, before: &State, state: &mut State, action: Action) {
-        let table = state.driver.table();
-        let waits = |operation: &Operation| {
-            let machine = operation.key.and_then(|key| table.machine(key));
-            machine.is_some_and(|machine| machine.is_cancel_wanted()) && !table.may_cancel()
-        };
-        let cancel_waits = state.world.operations.iter().any(waits);
-        let operation_waits = !table.is_queue_empty() && !table.may_submit();
-        let sights = match action {
-            Action::Submit { .. } => {
-                let operations = &before.world.operations;
-                let new = state.world.submitted() - 1;
-                let slot = state.world.operations[new].key.map(|key| key.slot());
-                let reused = operations[..new].iter().any(|o| o.key.map(|key| key.slot()) == slot);
-                let late = |o: &Operation| o.settlements > 0 && o.cancel.is_some();
-                let beside = reused && operations.iter().any(late);
-                [(Sight::ReusedBesideLateAnswer, beside), (Sight::OperationWaited, operation_waits)]
-            }
-            Action::Answer(operation, answer) => {
-                let was = &before.world.operations[usize::from(operation)];
-                let is_late = was.is_unsettled() && state.driver.may_queue();
-                let found = answer == 0 && was.settlements > 0;
-                [(Sight::AnsweredLate, is_late), (Sight::FoundButCompleted, found)]
-            }
-            Action::GiveUp => {
-                let leaked = state.world.operations.iter().any(|operation| operation.leaked);
-                [(Sight::GivenUp, leaked), (Sight::CancelWaited, cancel_waits)]
-            }
-            Action::End => {
-                let left =
-                    state.world.operations.iter().any(|operation| operation.target.is_some());
-                [(Sight::LeftInFlight, left), (Sight::CancelWaited, cancel_waits)]
-            }
-            _ => [(Sight::CancelWaited, cancel_waits), (Sight::OperationWaited, operation_waits)],
-        };
-        for (sight, seen) in sights {
-            if seen {
-                state.world.see(sight);
-            }
-        }
-    }
 }
 
 impl Model for Cancellation {
@@ -340,32 +221,24 @@ impl Model for Cancellation {
                 actions.push(Action::Submit { full: true });
             }
         }
+        if submitted < configuration.operations && is_open && configuration.closes {
+            // The ring queues first what was called before.
+            if !driver.may_queue() && !driver.table().may_submit() {
+                actions.push(Action::Close);
+            }
+        }
         if driver.may_queue() {
             actions.push(Action::Fill { full: false });
             if configuration.submission_queue_fills {
                 actions.push(Action::Fill { full: true });
             }
         }
-        for (index, operation) in world.operations.iter().enumerate().take(submitted) {
-            let number = index as u8;
+        for (number, operation) in (0..).zip(&world.operations[..submitted]) {
             if configuration.policy.reissue || operation.asks < configuration.most_asks() {
                 actions.push(Action::Ask(number));
             }
-            if let Some(held) = &operation.target {
-                self.completions(state, number, held, actions);
-            }
-            if operation.cancel.is_some() {
-                match configuration.answers {
-                    Answers::All => {
-                        actions.extend(ANSWERS.map(|answer| Action::Answer(number, answer)));
-                    }
-                    Answers::InTurn => {
-                        let turn = index + usize::from(operation.cancels);
-                        actions.push(Action::Answer(number, ANSWERS[turn % ANSWERS.len()]));
-                    }
-                }
-            }
         }
+        hostile_steps(configuration, world, actions);
         for (slot, deadlines) in driver.deadlines().iter().enumerate() {
             let slot = slot as u32;
             if deadlines.retry.is_some_and(|operation| state.may_retry(configuration, operation)) {
@@ -400,6 +273,15 @@ impl Model for Cancellation {
                 let key = driver.submit(&self.configuration, operation, full, world);
                 world.operations[operation].key = Some(key);
             }
+            Action::Close => {
+                let operation = state.world.submitted();
+                let State { driver, world, .. } = &mut state;
+                let (key, verdict) = driver.close_at_once(&self.configuration, operation, world);
+                world.operations[operation].key = Some(key);
+                if verdict != Some(Verdict::Cancelled) {
+                    world.fault(Fault::WrongVerdict);
+                }
+            }
             Action::Ask(operation) if self.is_late(last, operation) => {
                 state.world.fault(Fault::Disturbed);
             }
@@ -419,7 +301,7 @@ impl Model for Cancellation {
             Action::End => state.ended = true,
         }
         if self.configuration.looks_for.is_some() {
-            self.watch(last, &mut state, action);
+            watch(last, &mut state, action);
         }
         if matches!(action, Action::Fill { full: true }) && state == *last {
             return None;

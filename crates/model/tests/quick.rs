@@ -1,5 +1,6 @@
 //! Small models, for `npm run mutants`: ten seconds at most.
 
+use uring_safe_cancel_model::configuration::Answers;
 use uring_safe_cancel_model::report::explore;
 use uring_safe_cancel_model::Configuration;
 
@@ -11,9 +12,15 @@ fn check(configuration: &Configuration) {
 
 #[test]
 fn quick_two_operations() {
-    let stuck = Configuration { losses: 1, extras: 1, reports_stuck: true, ..Configuration::two() };
-    check(&stuck);
-    check(&Configuration { gives_up: true, reports_stuck: false, ..stuck });
+    let two = Configuration { losses: 1, ..Configuration::two() };
+    check(&Configuration { extras: 0, ..two.clone() });
+    check(&Configuration {
+        extras: 1,
+        answers: Answers::InTurn,
+        gives_up: true,
+        reports_stuck: true,
+        ..two
+    });
 }
 
 #[test]
@@ -21,6 +28,6 @@ fn quick_three_operations() {
     let three = Configuration { losses: 1, extras: 1, ..Configuration::three() };
     check(&three);
     check(&Configuration { completions: 7, extras: 0, ..three.clone() });
-    check(&Configuration { completions: 5, ..three.clone() });
+    check(&Configuration { completions: 5, closes: true, ..three.clone() });
     check(&Configuration { in_line: true, ..three });
 }
