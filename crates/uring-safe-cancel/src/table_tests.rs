@@ -298,6 +298,28 @@ fn clause_7_bounded_every_way_into_the_kernel_is_counted() {
     table.audit(&List::new());
 }
 
+#[cfg(debug_assertions)]
+#[test]
+#[should_panic(expected = "the completion queue could overflow")]
+fn clause_7_bounded_a_driver_that_asks_nobody_is_stopped() {
+    let mut table = table();
+    for payload in 0..7 {
+        let key = table.insert(payload).unwrap();
+        table.apply(key, Event::Submitted { asynchronous: false });
+    }
+}
+
+#[test]
+fn clause_2_live_the_table_follows_the_policy_that_it_was_given() {
+    let policy = CancelPolicy { reissue: false, ..CancelPolicy::default() };
+    let mut table = Table::new(limits(8, 8), policy.clone());
+    assert_eq!(*table.policy(), policy);
+    let key = submit(&mut table, 0);
+    table.apply(key, Event::CancelAsked);
+    assert_eq!(table.next_cancel(), Some(key));
+    assert_eq!(table.apply(key, Event::CancelIssued).actions, Actions::default());
+}
+
 // Clauses 1 and 3: once, and memory.
 
 #[test]
