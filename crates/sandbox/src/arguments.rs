@@ -1,8 +1,10 @@
 //! The command line.
 
+use crate::filter::ALL_CALLS;
 use lexopt::prelude::*;
 use lexopt::{Error, Parser};
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -10,6 +12,7 @@ Usage: sandbox [options] [--] command [arguments]
 
   --no-io-uring           io_uring_setup, _enter and _register fail (by a seccomp filter)
   --io-uring-errno NAME   with EPERM (default) or ENOSYS; implies --no-io-uring
+  --io-uring-call NAME    only setup, enter or register; implies --no-io-uring
   --memlock BYTES         limit of locked memory, soft and hard (root is above it: see --uid)
   --nofile N              limit of descriptors, soft and hard
   --uid N                 run as this user and group, without other groups; takes root
@@ -19,10 +22,12 @@ Exit status: the command's; 125 if the sandbox could not be made, 126 if the com
 if it is not there.";
 
 /// What to do.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Arguments {
     /// What the three system calls of io_uring answer, if they are forbidden.
     pub io_uring_errno: Option<u16>,
+    /// The numbers of the calls that answer it.
+    pub io_uring_calls: RangeInclusive<u32>,
     /// Bytes.
     pub memlock: Option<u64>,
     /// The lowest number that no descriptor may have.
@@ -31,6 +36,19 @@ pub struct Arguments {
     pub uid: Option<u32>,
     /// The command and its arguments: never empty.
     pub command: Vec<OsString>,
+}
+
+impl Default for Arguments {
+    fn default() -> Self {
+        Self {
+            io_uring_errno: None,
+            io_uring_calls: ALL_CALLS,
+            memlock: None,
+            nofile: None,
+            uid: None,
+            command: Vec::new(),
+        }
+    }
 }
 
 /// Reads the arguments, without the program's name. `None` asks for [`HELP`].
@@ -48,6 +66,16 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Arg
                     "ENOSYS" => Ok(libc::ENOSYS as u16),
                     _ => Err("it must be EPERM or ENOSYS"),
                 })?);
+            }
+            Long("io-uring-call") => {
+                let call: u32 = parser.value()?.parse_with(|name| match name {
+                    "setup" => Ok(libc::SYS_io_uring_setup as u32),
+                    "enter" => Ok(libc::SYS_io_uring_enter as u32),
+                    "register" => Ok(libc::SYS_io_uring_register as u32),
+                    _ => Err("it must be setup, enter or register"),
+                })?;
+                parsed.io_uring_calls = call..=call;
+                parsed.io_uring_errno.get_or_insert(libc::EPERM as u16);
             }
             Long("memlock") => parsed.memlock = Some(parser.value()?.parse()?),
             Long("nofile") => parsed.nofile = Some(parser.value()?.parse()?),
@@ -85,6 +113,9 @@ mod tests {
         assert_eq!(parsed("true --help").unwrap().unwrap().command, ["true", "--help"]);
         let chosen = parsed("--io-uring-errno ENOSYS --no-io-uring true").unwrap().unwrap();
         assert_eq!(chosen.io_uring_errno, Some(libc::ENOSYS as u16));
+        let one = parsed("--io-uring-call enter true").unwrap().unwrap();
+        assert_eq!((one.io_uring_errno, one.io_uring_calls), (Some(libc::EPERM as u16), 426..=426));
+        assert_eq!(arguments.io_uring_calls, 425..=427);
         assert_eq!(parsed("--help"), Ok(None));
     }
 
@@ -96,6 +127,7 @@ mod tests {
             ("--uid -1 true", "\"-1\""),
             ("--memlock much true", "\"much\""),
             ("--io-uring-errno EIO true", "EPERM or ENOSYS"),
+            ("--io-uring-call exit true", "setup, enter or register"),
             ("--gid 1 true", "--gid"),
         ] {
             let error = parsed(line).unwrap_err();

@@ -56,7 +56,8 @@ fn restrict(arguments: &Arguments) -> Result<(), (&'static str, io::Error)> {
             .map_err(|error| ("becoming another user (which takes root)", error))?;
     }
     if let Some(errno) = arguments.io_uring_errno {
-        filter::forbid_io_uring(errno).map_err(|error| ("forbidding io_uring", error))?;
+        filter::forbid_io_uring(errno, &arguments.io_uring_calls)
+            .map_err(|error| ("forbidding io_uring", error))?;
     }
     Ok(())
 }

@@ -66,6 +66,13 @@ fn without_io_uring_the_stress_program_says_why_and_exits_with_two() {
     let (status, text) = stress(&["--io-uring-errno", "ENOSYS"], "enosys", "--rounds 5");
     assert_eq!(status, Some(2), "{text}");
     assert!(text.contains("ENOSYS") && text.contains("5.10 or newer"), "{text}");
+    // A ring can be made, and not be used.
+    let (status, text) = stress(&["--io-uring-call", "enter"], "enter", "--rounds 5");
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("EPERM") && text.contains("seccomp"), "{text}");
+    // What only the probe needs.
+    let (status, text) = stress(&["--io-uring-call", "register"], "register", "--rounds 5");
+    assert_eq!(status, Some(0), "{text}");
 }
 
 #[test]

@@ -94,12 +94,25 @@ fn with_flags(entries: u32, completions: u32) -> io::Result<(IoUring, Fallbacks)
             builder.setup_submit_all();
         }
         match builder.build(entries) {
-            Ok(ring) => return Ok((ring, fallbacks)),
+            Ok(ring) => return check_enter(&ring).map(|()| (ring, fallbacks)),
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => last = Some(error),
             Err(error) => return Err(error),
         }
     }
     Err(last.unwrap_or_else(|| io::Error::from_raw_os_error(libc::EINVAL)))
+}
+
+/// A filter may let a ring be made, and forbid to use it: then nothing would ever complete.
+fn check_enter(ring: &IoUring) -> io::Result<()> {
+    match ring.submit() {
+        Err(error)
+            if matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES | libc::ENOSYS)) =>
+        {
+            Err(error)
+        }
+        // Whatever else it says will pass.
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
