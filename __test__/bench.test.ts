@@ -194,6 +194,7 @@ test('the report holds the run, its failures and what was left out, and the note
     cellOf(1, 'floor', [100, 100, 100]),
     cellOf(1, 'ring', [40, 42, 44]),
     cellOf(1, 'pending', [], { failure: 'hangs (no answer for 3 s)' }),
+    cellOf(1, 'settled', [50], { failure: 'ended with SIGSEGV' }),
   ]
   const nop = { ...resultOf('nop', [1], cells), skipped: [{ name: 'Bun: ring.nop', why: 'it is not there' }] }
   const hanging = {
@@ -213,6 +214,7 @@ test('the report holds the run, its failures and what was left out, and the note
     '| ring | 0.42 (0.41–0.43) |',
     '| pending | hangs (no answer for 3 s) |',
     'Bun: ring.nop (it is not there)',
+    'Failed: settled at 1, after 1 rounds: ended with SIGSEGV.',
     '| fs | **hangs** (none in 1000 ms) | **hangs** (none in 1000 ms) |',
     '| ours | 0.15 (0.13–0.18) | 0.10 (0.10–0.10) |',
     '- instructions: no valgrind',

@@ -1,14 +1,19 @@
 /** The rounds of a work: every variant in turn, one slice each, again and again. */
 import { commandOf, type Peers } from './peers.js'
 import type { Cell, WorkResult } from './results.js'
-import { Hangs, VariantProcess } from './variant-process.js'
+import { VariantProcess } from './variant-process.js'
 import type { Variant, Work } from './work.js'
 
 export interface Effort {
   rounds: number
   /** Milliseconds of a slice. */
   slice: number
-  /** Rounds of the latency and of the event loop. */
+  /**
+   * How often the processes are replaced. Two processes of one program differ by some percent for as long as they
+   * live (by what their compilers chose and where their memory lies): with one each, that would look like a result.
+   */
+  generations: number
+  /** Rounds of latency and of the event loop. */
   detailRounds: number
   /** Milliseconds at most until a variant's speed is steady. */
   warmUp: number
@@ -30,88 +35,153 @@ interface Running {
   operations: number
 }
 
+/** The part of `total` that falls to one of several generations. */
+function partOf(total: number, generation: number, generations: number): number {
+  return Math.floor(((generation + 1) * total) / generations) - Math.floor((generation * total) / generations)
+}
+
 export async function measureWork(
   work: Work,
   peers: Peers,
   effort: Effort,
   progress: (text: string) => void,
 ): Promise<WorkResult> {
-  const result: WorkResult = {
-    work: { ...work, concurrency: [...work.concurrency] },
-    variants: [],
-    cells: [],
-    skipped: [],
+  const measuring = new WorkMeasurement(work, peers, effort)
+  const { generations } = effort
+  for (let generation = 0; generation < generations; generation += 1) {
+    progress(`${work.id}${generations > 1 ? `, ${generation + 1} of ${generations}` : ''}`)
+    await measuring.measureGeneration(generation)
   }
-  const processes = new Map<Variant, VariantProcess>()
-  try {
+  return measuring.result
+}
+
+class WorkMeasurement {
+  readonly result: WorkResult
+  readonly #work: Work
+  readonly #peers: Peers
+  readonly #effort: Effort
+  readonly #processes = new Map<Variant, VariantProcess>()
+
+  constructor(work: Work, peers: Peers, effort: Effort) {
+    this.#work = work
+    this.#peers = peers
+    this.#effort = effort
+    this.result = {
+      work: { ...work, concurrency: [...work.concurrency] },
+      variants: [],
+      cells: [],
+      skipped: [],
+    }
     for (const variant of work.variants) {
+      const { id, name } = variant
       const command = commandOf(variant, peers)
-      try {
-        if (typeof command === 'string') throw new Error(command)
-        processes.set(variant, await VariantProcess.start(command, variant.patience))
-        result.variants.push({ id: variant.id, name: variant.name })
-      } catch (error) {
-        result.skipped.push({ name: variant.name, why: messageOf(error) })
+      if (typeof command === 'string') this.result.skipped.push({ name, why: command })
+      else this.result.variants.push({ id, name })
+    }
+  }
+
+  async measureGeneration(generation: number): Promise<void> {
+    const { concurrency, isScaling } = this.#work
+    // What is compared across concurrencies must be measured in the same rounds.
+    const groups = isScaling === true ? [[...concurrency]] : concurrency.map((one) => [one])
+    try {
+      for (const group of groups) await this.#measureGroup(group, generation)
+    } finally {
+      for (const process of this.#processes.values()) process.kill()
+      this.#processes.clear()
+    }
+  }
+
+  /** All variants at some concurrencies, interleaved. */
+  async #measureGroup(concurrencies: readonly number[], generation: number): Promise<void> {
+    const { rounds, detailRounds, generations } = this.#effort
+    const running: Running[] = []
+    for (const concurrency of concurrencies) {
+      for (const variant of this.#work.variants) {
+        const started = await this.#begin(variant, concurrency)
+        if (started !== undefined) running.push(started)
       }
     }
-    for (const concurrency of work.concurrency) {
-      progress(`${work.id}, ${concurrency} ${work.unit}`)
-      await measureAt(work, concurrency, processes, effort, result.cells)
+    const each = async (step: (one: Running) => Promise<void>) => {
+      for (const one of running) if (one.cell.failure === undefined) await this.#try(one, step)
     }
-  } finally {
-    for (const process of processes.values()) process.kill()
+    await each((one) => this.#warmUp(one))
+    for (let round = partOf(rounds, generation, generations); round > 0; round -= 1) {
+      await each(async ({ process, cell, operations }) => {
+        const { concurrency } = cell
+        const answer = await process.ask({ concurrency, operations, measure: 'speed' })
+        const { nanoseconds, cpu } = answer
+        cell.rounds.push({ operations: answer.operations, nanoseconds, cpu })
+      })
+    }
+    for (let round = partOf(detailRounds, generation, generations); round > 0; round -= 1) {
+      await each(async (one) => {
+        if (this.#work.details.includes(one.cell.concurrency)) await measureDetails(one)
+      })
+    }
   }
-  return result
-}
 
-async function measureAt(
-  work: Work,
-  concurrency: number,
-  processes: Map<Variant, VariantProcess>,
-  effort: Effort,
-  cells: Cell[],
-): Promise<void> {
-  const running: Running[] = []
-  for (const [variant, process] of processes) {
-    if (variant.concurrency?.includes(concurrency) === false) continue
-    const cell: Cell = {
-      concurrency,
-      variant: variant.id,
-      rounds: [],
-      latencies: [],
-      collections: [],
-      loop: [],
-    }
-    cells.push(cell)
-    running.push({ variant, process, cell, operations: 0 })
-  }
-  const each = async (step: (one: Running) => Promise<void>) => {
-    for (const one of running) {
-      if (one.cell.failure !== undefined) continue
-      try {
-        await step(one)
-      } catch (error) {
-        one.cell.failure = messageOf(error)
-        // The process of one that hangs is gone, and one that failed may be in any state.
-        one.process.kill()
-        processes.delete(one.variant)
+  /** A variant's process and cell; `undefined` where it has none. */
+  async #begin(variant: Variant, concurrency: number): Promise<Running | undefined> {
+    const command = commandOf(variant, this.#peers)
+    if (typeof command === 'string' || variant.concurrency?.includes(concurrency) === false) return undefined
+    const cell = this.#cellOf(variant.id, concurrency)
+    if (cell.failure !== undefined) return undefined
+    try {
+      let process = this.#processes.get(variant)
+      if (process === undefined) {
+        process = await VariantProcess.start(command, variant.patience)
+        this.#processes.set(variant, process)
       }
+      return { variant, process, cell, operations: 0 }
+    } catch (error) {
+      cell.failure = messageOf(error)
+      return undefined
     }
   }
-  await each(async (one) => {
-    one.operations = work.operations ?? (await calibrate(one.process, concurrency, effort.slice))
-    await warmUp(one, work, effort)
-  })
-  for (let round = 0; round < effort.rounds; round += 1) {
-    await each(async ({ process, cell, operations }) => {
-      const { nanoseconds, cpu, ...answer } = await process.ask({ concurrency, operations, measure: 'speed' })
-      cell.rounds.push({ operations: answer.operations, nanoseconds, cpu })
-    })
+
+  #cellOf(variant: string, concurrency: number): Cell {
+    const { cells } = this.result
+    const found = cells.find((cell) => cell.variant === variant && cell.concurrency === concurrency)
+    if (found !== undefined) return found
+    const made: Cell = { concurrency, variant, rounds: [], latencies: [], collections: [], loop: [] }
+    cells.push(made)
+    return made
   }
-  if (!work.details.includes(concurrency)) return
-  for (let round = 0; round < effort.detailRounds; round += 1) await each(measureDetails)
+
+  async #try(one: Running, step: (one: Running) => Promise<void>): Promise<void> {
+    try {
+      await step(one)
+    } catch (error) {
+      one.cell.failure = messageOf(error)
+      // That of one that hangs is gone, and that of one that failed may be in any state.
+      one.process.kill()
+      this.#processes.delete(one.variant)
+    }
+  }
+
+  /** Runs slices until two in a row are as fast, so that the compilers are done; finds how long a slice is to be. */
+  async #warmUp(one: Running): Promise<void> {
+    const { process, cell } = one
+    const { concurrency } = cell
+    const { slice, warmUp } = this.#effort
+    const fixed = this.#work.operations
+    one.operations = fixed ?? (await calibrate(process, concurrency, slice))
+    let [last, operations, nanoseconds] = [Number.NaN, 0, 0]
+    while (nanoseconds < warmUp * 1e6) {
+      const answer = await process.ask({ concurrency, operations: one.operations, measure: 'speed' })
+      const speed = answer.operations / answer.nanoseconds
+      operations += answer.operations
+      nanoseconds += answer.nanoseconds
+      const isSteady = Math.abs(speed / last - 1) < STEADY
+      last = speed
+      if (fixed === undefined) one.operations = Math.max(concurrency, Math.round(speed * slice * 1e6))
+      if (isSteady && operations >= FEWEST_WARM_UP_OPERATIONS) return
+    }
+  }
 }
 
+/** Latencies and collections in one slice, and the event loop in another. */
 async function measureDetails({ variant, process, cell, operations }: Running): Promise<void> {
   const { concurrency } = cell
   const recorded = Math.min(operations, MOST_RECORDED)
@@ -121,7 +191,7 @@ async function measureDetails({ variant, process, cell, operations }: Running): 
   if (collections !== undefined) {
     cell.collections.push({ collections, nanoseconds, operations: answer.operations })
   }
-  // The floor has no event loop, and a blocking call none that could turn.
+  // The floor has no event loop, and what does not return to it does not let it turn.
   const { api } = variant.settings
   const turns = variant.runtime !== 'floor' && api !== 'sync' && api !== 'settled' && api !== 'pending'
   if (!turns) return
@@ -136,36 +206,12 @@ async function calibrate(process: VariantProcess, concurrency: number, slice: nu
   for (;;) {
     const { nanoseconds } = await process.ask({ concurrency, operations, measure: 'speed' })
     if (nanoseconds > wanted / 2) {
-      const scaled = Math.round((operations * wanted) / nanoseconds)
-      return Math.max(concurrency, scaled)
+      return Math.max(concurrency, Math.round((operations * wanted) / nanoseconds))
     }
     operations *= Math.min(GROWTH, Math.max(2, Math.ceil(wanted / nanoseconds)))
   }
 }
 
-/** Runs slices until two in a row are as fast, so that the compilers are done; and sets their length anew. */
-async function warmUp(one: Running, work: Work, { warmUp: most, slice }: Effort): Promise<void> {
-  const { process, cell } = one
-  let [last, operations, nanoseconds] = [Number.NaN, 0, 0]
-  while (nanoseconds < most * 1e6) {
-    const answer = await process.ask({
-      concurrency: cell.concurrency,
-      operations: one.operations,
-      measure: 'speed',
-    })
-    const speed = answer.operations / answer.nanoseconds
-    operations += answer.operations
-    nanoseconds += answer.nanoseconds
-    const isSteady = Math.abs(speed / last - 1) < STEADY
-    last = speed
-    if (work.operations === undefined) {
-      one.operations = Math.max(cell.concurrency, Math.round(speed * slice * 1e6))
-    }
-    if (isSteady && operations >= FEWEST_WARM_UP_OPERATIONS) return
-  }
-}
-
 function messageOf(error: unknown): string {
-  if (error instanceof Hangs) return error.message
   return error instanceof Error ? error.message : String(error)
 }

@@ -24,12 +24,16 @@ import { allWorks, type Ground } from './works/all.js'
 const EXTRAS = ['hanging', 'memory', 'instructions']
 /** A short run measures these at most, and the largest of a work. */
 const QUICK_CONCURRENCY = new Set([1, 32])
-const DETAIL_ROUNDS = 5
+/** More cost more time in starting and warming up than they bring. */
+const GENERATIONS = 3
+/** Two for each generation. */
+const DETAIL_ROUNDS = 6
 
 function effortOf({ rounds, slice, quick }: Options): Effort {
   return {
     rounds,
     slice,
+    generations: quick ? 1 : Math.min(rounds, GENERATIONS),
     detailRounds: quick ? 1 : Math.min(rounds, DETAIL_ROUNDS),
     warmUp: quick ? slice * 4 : slice * 10,
   }

@@ -32,6 +32,8 @@ export interface Work {
   peer: string
   /** Where latencies and the event loop are looked at as well. */
   details: readonly number[]
+  /** Whether concurrencies are compared with each other, so that their rounds are interleaved as well. */
+  isScaling?: boolean
   /** The only possible number of operations of a slice, where the work gives it. */
   operations?: number
 }

@@ -6,8 +6,8 @@ import { hangingSection, instructionsSection, machineTable, memorySection } from
 import { targetsSection } from './targets.js'
 import { workSection } from './work.js'
 
-const METHOD = `Every variant of a work runs in a process of its own, which stays for all rounds and blocks on its stdin while
-others run. It first runs slices until its speed is steady, then each round runs one slice of every variant in turn:
+const METHOD = `Every variant of a work runs in a process of its own, which stays for several rounds and blocks on its stdin while
+others run. (A full run replaces all processes twice: two processes of one program differ by some percent.) It first runs slices until its speed is steady, then each round runs one slice of every variant in turn:
 A B C A B C …. A ratio is the median of the ratios within each round, so that what slows the whole machine cancels
 out; the figures in brackets are the quartiles of the rounds. Each variant does as many operations as take one slice,
 checks the count of each and looks at the content of its reads, and draws its offsets from the same generator.

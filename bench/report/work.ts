@@ -61,6 +61,16 @@ function detailTable({ variants, cells }: WorkResult, concurrency: number): stri
   return rows.length === 0 ? [] : [table(head, rows)]
 }
 
+/** Variants that did a part of their rounds only: their figures are of fewer. */
+function failures({ variants, cells }: WorkResult): string[] {
+  const texts = cells.flatMap(({ variant, concurrency, rounds, failure }) => {
+    if (failure === undefined || rounds.length === 0) return []
+    const name = variants.find(({ id }) => id === variant)?.name ?? variant
+    return [`${name} at ${concurrency}, after ${rounds.length} rounds: ${failure}`]
+  })
+  return texts.length === 0 ? [] : [`Failed: ${texts.join('; ')}.`]
+}
+
 /** The section, with the path of its plot if there is one. */
 export function workSection(result: WorkResult, plot: string | undefined): string {
   const { work, variants, skipped } = result
@@ -84,6 +94,7 @@ export function workSection(result: WorkResult, plot: string | undefined): strin
     ...work.details.flatMap((concurrency) =>
       work.concurrency.includes(concurrency) ? detailTable(result, concurrency) : [],
     ),
+    ...failures(result),
     ...(skipped.length === 0
       ? []
       : [`Left out: ${skipped.map(({ name, why }) => `${name} (${why})`).join('; ')}.`]),

@@ -26,6 +26,7 @@ function runBy(
   eventOf: (lane: number) => number,
 ): Program['run'] {
   const { CANCELLED } = library
+  const atTimeout = { ...RESOLVE, timeout: timeout / 1000 }
   const check = (_lane: number, result: unknown) => {
     if (result !== CANCELLED) throw new Error(`a read of an empty eventfd gave ${String(result)}`)
   }
@@ -47,7 +48,11 @@ function runBy(
     case 'own-resolve':
       return promiseLanes((lane) => {
         const controller = new AbortController()
-        const reading = ring.read(eventOf(lane), { ...RESOLVE, signal: controller.signal })
+        const reading = ring.read(eventOf(lane), {
+          length: NUMBER_BYTES,
+          onCancel: 'resolve',
+          signal: controller.signal,
+        })
         controller.abort()
         return reading
       }, check)
@@ -59,14 +64,17 @@ function runBy(
         return rejection(reading)
       }, check)
     case 'shared-resolve':
-      return sharedSignal((lane, signal) => ring.read(eventOf(lane), { ...RESOLVE, signal }), check)
+      return sharedSignal(
+        (lane, signal) => ring.read(eventOf(lane), { length: NUMBER_BYTES, onCancel: 'resolve', signal }),
+        check,
+      )
     case 'shared-reject':
       return sharedSignal(
         (lane, signal) => rejection(ring.read(eventOf(lane), { length: NUMBER_BYTES, signal })),
         check,
       )
     case 'timeout':
-      return promiseLanes((lane) => ring.read(eventOf(lane), { ...RESOLVE, timeout: timeout / 1000 }), check)
+      return promiseLanes((lane) => ring.read(eventOf(lane), atTimeout), check)
     default:
       throw new Error(`no such way to cancel: ${String(by)}`)
   }

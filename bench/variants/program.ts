@@ -15,6 +15,11 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
   return Number(process.hrtime.bigint() - begun)
 }
 
+/** A lane's part of the operations, where it has to know it from the start. */
+export function share(operations: number, concurrency: number, lane: number): number {
+  return Math.floor(operations / concurrency) + (lane < operations % concurrency ? 1 : 0)
+}
+
 interface Counter {
   left: number
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 
 import type { Settings } from '../protocol.js'
-import type { Program } from './program.js'
+import { type Program, share } from './program.js'
 import { SEED } from './random.js'
 import { read } from './read.js'
 
@@ -27,10 +27,10 @@ export function workers(settings: Settings): Program {
     },
     async run(concurrency, operations) {
       const parts = await Promise.all(
-        threads.slice(0, concurrency).map(async (thread) => {
+        threads.slice(0, concurrency).map(async (thread, index) => {
           const answered = once(thread, 'message')
           // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's has no origin
-          thread.postMessage(Math.floor(operations / concurrency))
+          thread.postMessage(share(operations, concurrency, index))
           const [part] = (await answered) as [Part]
           if ('error' in part) throw new Error(part.error)
           return part

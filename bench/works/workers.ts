@@ -18,6 +18,7 @@ export function workerReads(path: string, processors: number): Work {
     concurrency: upTo(processors),
     peer: 'callback',
     details: [],
+    isScaling: true,
     variants: [
       floor(settings),
       node('core', 'ring.read, ring.alloc', ring, { settings: { memory: 'core' } }),
