@@ -1,0 +1,180 @@
+//! The random client of a ring, and what it checks.
+
+mod asleep;
+mod build;
+mod end;
+mod laws;
+mod live;
+mod settle;
+mod submit;
+
+pub use end::Ending;
+
+use crate::coverage::Fault;
+use crate::files::Files;
+use crate::kernel::SimulatedKernel;
+use crate::pattern::Pattern;
+use crate::record::Stage;
+use crate::trace::Step;
+use crate::world::World;
+use fastrand::Rng;
+use std::cell::{RefCell, RefMut};
+use std::collections::VecDeque;
+use std::mem::ManuallyDrop;
+use std::rc::Rc;
+use uring_safe_cancel::kernel::Nanoseconds;
+use uring_safe_cancel::{Arena, Completion, Key, Operation, Ring};
+
+/// The client's token: the operation's serial number.
+pub(crate) type SimulatedRing = Ring<SimulatedKernel, u64>;
+
+/// An operation that is over, and whose memory the client still has.
+#[derive(Debug)]
+struct Kept {
+    operation: Operation,
+    /// Bytes of core memory.
+    held: usize,
+    parts: Vec<(usize, u32)>,
+    /// What the memory must go on to hold, and how many bytes of it.
+    content: Option<(Pattern, usize)>,
+}
+
+/// See the [module](self).
+pub struct Client {
+    /// Not dropped if a check fails: a ring in an impossible state could fail again while it is dropped.
+    ring: ManuallyDrop<SimulatedRing>,
+    world: Rc<RefCell<World>>,
+    arena: Arena,
+    random: Rng,
+    files: Files,
+    kept: VecDeque<Kept>,
+    /// Operations that were pending once, and may be.
+    live: Vec<Key>,
+    /// Some that have settled.
+    past: Vec<Key>,
+    /// What a flush delivered, and how far the kernel was with it then.
+    done: Vec<(Completion<u64>, Stage)>,
+    serial: u64,
+    accepted: u64,
+    settled: u64,
+    received: u64,
+    discarded: u64,
+    discards: u64,
+    /// Bytes of core memory that operations, the client, and what was given up hold.
+    held: usize,
+    /// The most pieces of memory at a time, about.
+    most_pieces: usize,
+    is_open: bool,
+    /// Something was submitted or cancelled since the last flush.
+    is_dirty: bool,
+    /// The last flush wants another.
+    again: bool,
+    /// When `destroy` gives up.
+    drain_deadline: Option<Nanoseconds>,
+}
+
+impl Client {
+    /// A client with a new ring.
+    pub fn new(world: World, random: Rng, first_serial: u64) -> Self {
+        let configuration = &world.configuration;
+        let (options, completions) = (configuration.options.clone(), configuration.completions);
+        let world = Rc::new(RefCell::new(world));
+        let kernel = SimulatedKernel(Rc::clone(&world));
+        let ring = Ring::new(kernel, completions, options);
+        let files = Files::new().expect("descriptors for the client's files");
+        world.borrow_mut().opens = files.opens();
+        Self {
+            arena: ring.arena().clone(),
+            ring: ManuallyDrop::new(ring),
+            world,
+            random,
+            files,
+            kept: VecDeque::new(),
+            live: Vec::new(),
+            past: Vec::new(),
+            done: Vec::new(),
+            serial: first_serial,
+            accepted: 0,
+            settled: 0,
+            received: 0,
+            discarded: 0,
+            discards: 0,
+            held: 0,
+            most_pieces: 0,
+            is_open: true,
+            is_dirty: false,
+            again: false,
+            drain_deadline: None,
+        }
+    }
+
+    fn world(&self) -> RefMut<'_, World> {
+        self.world.borrow_mut()
+    }
+
+    fn count(&self, fault: Fault) {
+        self.world().coverage.count(fault);
+    }
+
+    fn now(&self) -> Nanoseconds {
+        self.world().now
+    }
+
+    /// Lets time pass.
+    fn pass(&mut self, time: Nanoseconds) {
+        let mut world = self.world();
+        let until = world.now.saturating_add(time);
+        world.advance_to(until);
+    }
+
+    /// Hands everything to the ring's kernel, and takes what is there.
+    fn flush(&mut self, limit: usize) {
+        self.world().note(Step::Flush(limit));
+        let (done, world) = (&mut self.done, &self.world);
+        let mut sink = |completion| deliver(done, world, completion);
+        let flushed = self.ring.flush(limit, &mut sink);
+        assert_eq!(flushed.delivered, self.done.len());
+        assert!(flushed.delivered <= limit, "more than the limit");
+        self.flushed(flushed.again);
+    }
+
+    /// The same, but waits for something.
+    fn flush_and_wait(&mut self) {
+        self.world().note(Step::Flush(usize::MAX));
+        self.count(Fault::Blocked);
+        let (done, world) = (&mut self.done, &self.world);
+        let mut sink = |completion| deliver(done, world, completion);
+        let flushed = self.ring.flush_and_wait(&mut sink);
+        self.flushed(flushed.again);
+    }
+
+    fn flushed(&mut self, again: bool) {
+        self.world().note(Step::Flushed(self.done.len(), again));
+        self.is_dirty = false;
+        self.again = again;
+        if again {
+            self.count(Fault::FlushedAgain);
+        } else {
+            assert!(self.world().submissions.is_empty(), "SQEs that nobody would hand over");
+        }
+        self.world().begin_deadlines();
+        for (completion, stage) in std::mem::take(&mut self.done) {
+            self.settle(completion, stage);
+        }
+        self.take_reports();
+    }
+
+    /// Whether something tells the client to flush.
+    fn is_awake(&self) -> bool {
+        self.is_dirty || self.again || self.world().is_readable()
+    }
+}
+
+fn deliver(
+    done: &mut Vec<(Completion<u64>, Stage)>,
+    world: &RefCell<World>,
+    completion: Completion<u64>,
+) {
+    let stage = world.borrow_mut().record(completion.key).stage;
+    done.push((completion, stage));
+}

@@ -1,0 +1,86 @@
+//! The client is about to sleep: will it be woken? A flush that did not ask for another one promises it.
+
+use super::Client;
+use crate::kernel::nanoseconds;
+use crate::record::{Record, Stage};
+use crate::world::World;
+use uring_safe_cancel::kernel::Nanoseconds;
+use uring_safe_cancel::table::{CANCEL_RESERVE, TIMER_RESERVE};
+
+impl Client {
+    pub(super) fn check_asleep(&mut self) {
+        /// Up to here every operation is looked at each time, and beyond it one time in sixteen.
+        const FEW: usize = 64;
+        let pending = self.ring.pending();
+        if pending == 0 || pending > FEW && self.random.u8(..16) != 0 {
+            return;
+        }
+        let stats = self.ring.stats();
+        let world = self.world.borrow();
+        assert!(!self.again && !self.is_dirty && !world.is_readable());
+        let completions = world.configuration.completions;
+        let no_cancel_fits = stats.in_flight + world.cancels + TIMER_RESERVE >= completions;
+        let is_full =
+            no_cancel_fits || stats.in_flight + CANCEL_RESERVE + TIMER_RESERVE >= completions;
+        let mut waiting = 0;
+        for record in world.slots.iter().filter(|record| record.is_live()) {
+            if record.stage == Stage::Away {
+                let is_parked = record.in_line && is_behind(record, &world);
+                waiting += u32::from(!is_parked);
+            }
+            if let Some(due) = due(record, &world) {
+                let is_set = world.timer.is_some_and(|timer| timer.deadline <= due)
+                    || world.update_on_the_way.is_some();
+                // Cancels go by turns, where there is room for one.
+                let is_next = due <= world.now && no_cancel_fits;
+                assert!(
+                    is_set || is_next,
+                    "clause 2: nothing wakes the client at {due}: {record:?}"
+                );
+            }
+        }
+        assert!(waiting == 0 || is_full, "{waiting} operations wait, and there is room");
+        if let Some(deadline) = self.drain_deadline {
+            let is_set = world.timer.is_some_and(|timer| timer.deadline <= deadline);
+            let is_set = is_set || world.update_on_the_way.is_some();
+            assert!(is_set, "clause 3: nothing ends the time to drain");
+        }
+    }
+}
+
+/// Whether another operation runs at its file's position.
+fn is_behind(record: &Record, world: &World) -> bool {
+    record.target.is_some_and(|target| {
+        world.slots.iter().any(|other| {
+            let same = other.target.is_some_and(|theirs| theirs.file == target.file);
+            other.is_live() && other.in_line && same && other.serial != record.serial
+        })
+    })
+}
+
+/// When the ring has to do something for an operation by itself, at the latest: now, if a cancel is to be
+/// issued.
+fn due(record: &Record, world: &World) -> Option<Nanoseconds> {
+    let timeout = record.timeout.zip(record.timeout_from).map(|(timeout, from)| {
+        let due = from.saturating_add(nanoseconds(timeout));
+        // The top is for never.
+        due.min(u64::MAX - 1)
+    });
+    let has_expired = record.timeout.is_some_and(|timeout| {
+        world.now >= record.submitted_at.saturating_add(nanoseconds(timeout))
+    });
+    let retry = match (record.cancel, record.stage) {
+        // Its answer comes first.
+        _ if record.cancel != Stage::Away => return None,
+        (_, Stage::Away) => None,
+        _ if record.attempts > 0 => {
+            let policy = &world.configuration.options.cancel;
+            let delay = nanoseconds(policy.delay(record.attempts));
+            Some(record.retry_from.map_or(world.now, |from| from.saturating_add(delay)))
+        }
+        _ if record.asked_at.is_some() => Some(world.now),
+        _ => None,
+    };
+    let timeout = timeout.filter(|_| record.asked_at.is_none() && !has_expired);
+    [retry, timeout].into_iter().flatten().min()
+}

@@ -1,0 +1,41 @@
+//! The conservation laws, checked at every step.
+
+use super::Client;
+use uring_safe_cancel::table::{CANCEL_RESERVE, TIMER_RESERVE};
+
+impl Client {
+    pub(super) fn check_laws(&self) {
+        let stats = self.ring.stats();
+        let world = self.world.borrow();
+        let pending = self.ring.pending() as u64;
+        assert_eq!(self.accepted, self.settled + pending, "accepted = settled + pending");
+        assert_eq!(stats.submitted, self.accepted, "submitted, by the ring and by the client");
+        let unsettled = u64::from(stats.in_flight) + u64::from(stats.queued);
+        assert_eq!(
+            stats.submitted,
+            stats.completed + unsettled,
+            "submitted = completed + in flight + queued"
+        );
+        let in_flight = if self.ring.is_given_up() { 0 } else { world.targets };
+        assert_eq!(stats.in_flight, in_flight, "in flight, by the ring and by the kernel");
+        let completions = world.configuration.completions;
+        assert!(
+            stats.in_flight + CANCEL_RESERVE + TIMER_RESERVE <= completions
+                && world.on_the_way() <= completions,
+            "clause 7: more on the way than the completion queue has room for"
+        );
+        assert_eq!(stats.cancel_attempts, world.cancels_queued, "cancels");
+        assert_eq!(
+            world.delivered,
+            self.received + self.discarded,
+            "clause 4: bytes delivered by the kernel = received + discarded"
+        );
+        assert_eq!(stats.discarded, self.discards, "discarded results");
+        let usage = self.arena.usage();
+        assert_eq!(usage.held, self.held, "clause 3: memory held = that of operations and client");
+        assert!(
+            usage.held <= usage.mapped && usage.mapped <= self.arena.limit(),
+            "clause 7: {usage:?}"
+        );
+    }
+}

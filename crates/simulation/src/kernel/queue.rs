@@ -1,0 +1,218 @@
+//! An SQE is queued: is the ring allowed to?
+
+use crate::coverage::Fault;
+use crate::record::{Kind, Record, Stage};
+use crate::trace::Step;
+use crate::world::World;
+use std::os::fd::RawFd;
+use uring_safe_cancel::kernel::{QueueFull, Submission, Work};
+use uring_safe_cancel::table::{CANCEL_RESERVE, TIMER_RESERVE};
+use uring_safe_cancel::tag::{Kind as TagKind, Tag};
+use uring_safe_cancel::Key;
+
+/// The name of an SQE, for the trace.
+pub(super) fn name(work: &Work) -> &'static str {
+    match work {
+        Work::Nop => "nop",
+        Work::Read { .. } => "read",
+        Work::Write { .. } => "write",
+        Work::Readv { .. } => "readv",
+        Work::Writev { .. } => "writev",
+        Work::Poll { .. } => "poll",
+        Work::Sleep { .. } => "sleep",
+        Work::Open { .. } => "open",
+        Work::Close { .. } => "close",
+        Work::Sync { .. } => "sync",
+        Work::Cancel { .. } => "cancel",
+        Work::Timer { .. } => "timer",
+        Work::TimerUpdate { .. } => "timer update",
+    }
+}
+
+impl World {
+    /// Puts an SQE into the queue.
+    pub(super) fn queue(&mut self, submission: &Submission) -> Result<(), QueueFull> {
+        assert!(!self.is_over, "an SQE of a ring that is gone");
+        if self.submissions.len() >= self.configuration.entries as usize {
+            self.coverage.count(Fault::SubmissionQueueFull);
+            return Err(QueueFull);
+        }
+        let key = submission.tag.key();
+        self.note(Step::Queue(name(&submission.work), key.slot(), key.generation()));
+        match submission.tag.kind() {
+            TagKind::Target => self.queue_target(submission),
+            TagKind::Cancel => self.queue_cancel(submission),
+            TagKind::Timer => {
+                assert!(matches!(submission.work, Work::Timer { .. }));
+                assert_eq!(self.timer_on_the_way, None, "clause 7: a second timer");
+                self.timer_on_the_way = Some(submission.tag);
+            }
+            TagKind::TimerUpdate => {
+                let before = self.update_on_the_way;
+                assert_eq!(before, None, "clause 7: a second change of the timer");
+                self.update_on_the_way = Some(submission.tag);
+            }
+        }
+        assert!(
+            self.on_the_way() <= self.configuration.completions,
+            "clause 7: {} targets, {} cancels and the timer could overflow {} CQEs",
+            self.targets,
+            self.cancels,
+            self.configuration.completions
+        );
+        self.submissions.push_back(*submission);
+        Ok(())
+    }
+
+    fn queue_target(&mut self, submission: &Submission) {
+        let key = submission.tag.key();
+        let is_new = self
+            .slots
+            .get(key.slot() as usize)
+            .is_none_or(|record| record.generation != key.generation());
+        if is_new {
+            assert!(self.submitting.is_some(), "clause 6: nobody knows {key:?}");
+            self.bind(key);
+        }
+        self.targets += 1;
+        let in_flight = self.configuration.completions - CANCEL_RESERVE - TIMER_RESERVE;
+        assert!(self.targets <= in_flight, "clause 7: the reserve is used for operations");
+        self.check_turn(key);
+        let slot = key.slot();
+        let asynchronous = submission.asynchronous;
+        let record = &mut self.slots[slot as usize];
+        assert!(record.is_live(), "clause 1: submitted after it settled: {record:?}");
+        assert_eq!(record.stage, Stage::Away, "clause 6: submitted while it is on its way");
+        assert_eq!(record.attempts, 0, "clause 4: submitted again after a cancel: {record:?}");
+        assert_eq!(record.asked_at, None, "clause 4: submitted although cancelled: {record:?}");
+        if record.submissions > 0 {
+            assert_ne!(record.kind, Kind::Close, "clause 6: a close is submitted twice");
+            assert!(record.is_to_be_repeated(), "clause 1: submitted again: {record:?}");
+            let is_refused = record.result() == -libc::EAGAIN;
+            let fault = if is_refused { Fault::ResubmittedPlain } else { Fault::Resubmitted };
+            self.coverage.count(fault);
+            let expected = record.asynchronous && !is_refused;
+            assert_eq!(asynchronous, expected, "clause 4: IOSQE_ASYNC of {record:?}");
+        }
+        record.submissions += 1;
+        record.asynchronous = asynchronous;
+        record.stage = Stage::Queued;
+        record.tag = submission.tag.user_data();
+        record.done = 0;
+        record.count = None;
+        record.error = 0;
+        record.is_executed = false;
+        let (number, pointed) = described(record, &submission.work);
+        if record.submissions == 1 {
+            let own = record.target.map(|target| target.number);
+            record.is_borrowed = own == number && !record.is_held;
+        }
+        record.number = number;
+        record.pointed = pointed;
+        for (address, _) in pieces(record) {
+            let other = self.in_use.insert(address, slot);
+            assert_eq!(other, None, "clause 3: memory that the kernel still has");
+        }
+    }
+
+    /// Operations go in the order in which they were submitted, and so do those at one position.
+    fn check_turn(&mut self, key: Key) {
+        let record = &self.slots[key.slot() as usize];
+        let serial = record.serial;
+        match record.target.filter(|_| record.in_line) {
+            Some(target) => {
+                let running = self.running_in_line.insert(target.file, serial);
+                assert_eq!(running, None, "clause 7: two operations at one position");
+                let last = self.last_in_line.entry(target.file).or_default();
+                assert!(serial >= *last, "clause 7: {serial} after {last} at one position");
+                *last = serial;
+            }
+            None if record.submissions == 0 => {
+                let last = self.last_in_queue;
+                assert!(serial > last, "clause 7: {serial} after {last}, which came later");
+                self.last_in_queue = serial;
+            }
+            None => {}
+        }
+    }
+
+    fn queue_cancel(&mut self, submission: &Submission) {
+        let key = submission.tag.key();
+        let target = Tag::new(TagKind::Target, key);
+        assert_eq!(submission.work, Work::Cancel { target }, "clause 6: a cancel of another");
+        let (now, draining) = (self.now, self.draining);
+        let policy = self.configuration.options.cancel.clone();
+        let record = self.record(key);
+        assert_ne!(record.stage, Stage::Away, "clause 6: a cancel of what the kernel has not");
+        assert_eq!(record.cancel, Stage::Away, "clause 7: a second cancel on the way");
+        assert_ne!(record.kind, Kind::Close, "a close is cancelled");
+        let timeout = record.timeout.map(|timeout| timeout.as_nanos() as u64);
+        let has_expired =
+            timeout.is_some_and(|timeout| now >= record.submitted_at.saturating_add(timeout));
+        let is_wanted = record.asked_at.is_some() || has_expired || draining;
+        assert!(is_wanted, "a cancel that nobody asked for: {record:?}");
+        if record.attempts > 0 {
+            let delay = policy.delay(record.attempts).as_nanos() as u64;
+            let early = now < record.attempted_at.saturating_add(delay);
+            assert!(!early, "a cancel issued again before its delay was over: {record:?}");
+        }
+        record.attempts += 1;
+        record.attempted_at = now;
+        record.retry_from = None;
+        record.cancel = Stage::Queued;
+        record.cancel_tag = submission.tag.user_data();
+        self.cancels += 1;
+        self.cancels_queued += 1;
+        self.coverage.cancels += 1;
+        self.attempted.push(key.slot());
+    }
+}
+
+/// The addresses of what an operation shares with the kernel.
+fn pieces(record: &Record) -> impl Iterator<Item = (usize, u32)> + '_ {
+    let pointed = (record.pointed != 0).then_some((record.pointed, 1));
+    record.parts.iter().copied().filter(|part| part.1 > 0).chain(pointed)
+}
+
+/// Checks that an SQE says what its client asked for. Returns its descriptor, and what it points to
+/// beside the client's memory.
+fn described(record: &Record, work: &Work) -> (Option<RawFd>, usize) {
+    let first = record.parts.first().copied();
+    let count = record.parts.len() as u32;
+    let (kind, number, pointed, same) = match *work {
+        Work::Nop => (Kind::Nop, None, 0, true),
+        Work::Read { descriptor, address, length, offset } => {
+            let same = (Some((address, length)), offset) == (first, record.offset);
+            (Kind::Read, Some(descriptor), 0, same)
+        }
+        Work::Write { descriptor, address, length, offset } => {
+            let same = (Some((address, length)), offset) == (first, record.offset);
+            (Kind::Write, Some(descriptor), 0, same)
+        }
+        Work::Readv { descriptor, vectors, count: parts, offset } => {
+            let same = (parts, offset) == (count, record.offset);
+            (Kind::ReadVectored, Some(descriptor), vectors, same)
+        }
+        Work::Writev { descriptor, vectors, count: parts, offset } => {
+            let same = (parts, offset) == (count, record.offset);
+            (Kind::WriteVectored, Some(descriptor), vectors, same)
+        }
+        Work::Poll { descriptor, events } => {
+            (Kind::Poll, Some(descriptor), 0, events == record.flags)
+        }
+        Work::Sleep { timespec } => (Kind::Sleep, None, timespec, true),
+        Work::Open { path, flags, mode } => {
+            let same = flags == record.flags as i32 | libc::O_CLOEXEC && mode == 0o600;
+            (Kind::Open, None, path, same)
+        }
+        Work::Close { descriptor } => (Kind::Close, None, 0, descriptor == record.closes),
+        Work::Sync { descriptor, data_only } => {
+            (Kind::Sync, Some(descriptor), 0, data_only == (record.flags != 0))
+        }
+        Work::Cancel { .. } | Work::Timer { .. } | Work::TimerUpdate { .. } => {
+            panic!("clause 6: {work:?} with the tag of an operation")
+        }
+    };
+    assert!(kind == record.kind && same, "{work:?} is not what was asked for: {record:?}");
+    (number, pointed)
+}

@@ -1,0 +1,255 @@
+//! What is known of one operation: what its client asked for, how far the kernel is with it, and what it
+//! must therefore settle with. Written by hand from the contract, not derived from the library.
+
+use crate::pattern::Pattern;
+use std::ops::RangeInclusive;
+use std::os::fd::RawFd;
+use std::time::Duration;
+use uring_safe_cancel::kernel::Nanoseconds;
+use uring_safe_cancel::{Key, Verdict};
+
+/// The kinds of operations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // As in `uring_safe_cancel::operation`.
+pub enum Kind {
+    #[default]
+    Nop,
+    Read,
+    Write,
+    ReadVectored,
+    WriteVectored,
+    Poll,
+    Sleep,
+    Open,
+    Close,
+    Sync,
+}
+
+impl Kind {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nop => "nop",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::ReadVectored => "readv",
+            Self::WriteVectored => "writev",
+            Self::Poll => "poll",
+            Self::Sleep => "sleep",
+            Self::Open => "open",
+            Self::Close => "close",
+            Self::Sync => "fsync",
+        }
+    }
+
+    /// Whether it brings bytes to the client.
+    pub fn reads(self) -> bool {
+        matches!(self, Self::Read | Self::ReadVectored)
+    }
+
+    /// Whether it takes bytes from the client.
+    pub fn writes(self) -> bool {
+        matches!(self, Self::Write | Self::WriteVectored)
+    }
+}
+
+/// How far the kernel is with an SQE.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// It knows nothing of it, or the ring has reaped its final CQE.
+    #[default]
+    Away,
+    /// In the submission queue.
+    Queued,
+    /// The kernel works on it.
+    Taken,
+    /// The final CQE is there, and the ring has not reaped it.
+    Posted,
+}
+
+/// The file of an operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// The client's number.
+    pub number: RawFd,
+    /// Which file of the client's (a number may come to mean another).
+    pub file: usize,
+    /// The file's inode.
+    pub inode: u64,
+}
+
+/// The kernel's ERESTARTSYS to ERESTART_RESTARTBLOCK.
+pub const RESTARTS: RangeInclusive<i32> = -516..=-512;
+/// As the contract has it (clause 4).
+pub const MOST_INTERRUPTIONS: u32 = 100;
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub struct Record {
+    /// Counts operations; the ring knows its client by it.
+    pub serial: u64,
+    /// The key's generation. The slot is where the record stands.
+    pub generation: u64,
+    /// The key, once the ring has told it.
+    pub key: Option<Key>,
+    /// What it is.
+    pub kind: Kind,
+    /// Where its bytes are: address and length.
+    pub parts: Vec<(usize, u32)>,
+    /// How many bytes.
+    pub length: u32,
+    /// Where in the file.
+    pub offset: u64,
+    /// Its file.
+    pub target: Option<Target>,
+    /// A poll's mask, or the flags of an open.
+    pub flags: u32,
+    /// A sleep's.
+    pub time: Duration,
+    /// The descriptor to close.
+    pub closes: RawFd,
+    /// The bytes of core memory that it holds.
+    pub held: usize,
+    /// Whether it works at the position of a file that has one.
+    pub in_line: bool,
+    /// Whether it gave the ring a descriptor to hold.
+    pub is_held: bool,
+    /// Its timeout.
+    pub timeout: Option<Duration>,
+    /// When the client submitted it.
+    pub submitted_at: Nanoseconds,
+    /// When the deadline of its timeout was set, at the latest.
+    pub timeout_from: Option<Nanoseconds>,
+    /// When the client asked for its cancellation.
+    pub asked_at: Option<Nanoseconds>,
+    /// Its client wants no result.
+    pub dropped: bool,
+    /// Its client has it back.
+    pub settled: bool,
+    /// The ring gave it up: what it holds stays leaked.
+    pub given_up: bool,
+    /// It was reported as stuck.
+    pub reported: bool,
+
+    /// The `user_data` of its SQE.
+    pub tag: u64,
+    /// How far the kernel is with it.
+    pub stage: Stage,
+    /// How often it was queued.
+    pub submissions: u32,
+    /// Whether its present submission has `IOSQE_ASYNC`.
+    pub asynchronous: bool,
+    /// The descriptor in its SQE.
+    pub number: Option<RawFd>,
+    /// Whether the SQE had the client's own number at first.
+    pub is_borrowed: bool,
+    /// The address of what else its SQE points to.
+    pub pointed: usize,
+    /// The one event that is due for it.
+    pub awaited: u64,
+    /// No cancel can change its result any more.
+    pub is_executed: bool,
+    /// It never ends by itself.
+    pub hangs: bool,
+    /// No cancel helps.
+    pub silent: bool,
+    /// Bytes read or written in this submission.
+    pub done: u32,
+    /// A CQE of this submission had a count; they add up to this.
+    pub count: Option<i32>,
+    /// The last error of this submission.
+    pub error: i32,
+    /// How often it was interrupted.
+    pub interruptions: u32,
+
+    /// The `user_data` of its cancels.
+    pub cancel_tag: u64,
+    /// How far the kernel is with the cancel on its way.
+    pub cancel: Stage,
+    /// How many cancels were queued.
+    pub attempts: u32,
+    /// How many the kernel took.
+    pub attempts_taken: u32,
+    /// Which one works.
+    pub honoured_at: u32,
+    /// When the last one was queued.
+    pub attempted_at: Nanoseconds,
+    /// When the delay after the last one began, at the latest.
+    pub retry_from: Option<Nanoseconds>,
+}
+
+impl Record {
+    /// What a read brings.
+    pub fn incoming(&self) -> Pattern {
+        Pattern::of(self.serial * 2)
+    }
+
+    /// What a write takes.
+    pub fn outgoing(&self) -> Pattern {
+        Pattern::of(self.serial * 2 + 1)
+    }
+
+    /// Whether the ring must have leaked what it holds, after the ring's end.
+    pub fn is_leaked(&self) -> bool {
+        self.given_up || self.stage != Stage::Away
+    }
+
+    /// Whether it may have ended without the kernel: then it settles with the next flush, and a cancel
+    /// finds it gone.
+    pub fn may_be_ready(&self) -> bool {
+        let was_asked = self.asked_at.is_some() || self.timeout.is_some();
+        let closed_at_once = self.kind == Kind::Close && self.submissions == 0;
+        self.stage == Stage::Away && (was_asked || closed_at_once)
+    }
+
+    /// The documented trap: an operation on a number that is submitted again finds what that means now.
+    pub fn is_trapped(&self) -> bool {
+        self.submissions > 1 && self.is_borrowed
+    }
+
+    /// Whether the operation exists: submitted, and not settled.
+    pub fn is_live(&self) -> bool {
+        self.serial != 0 && !self.settled
+    }
+
+    /// The result of the submission whose final CQE was reaped, as its client is to see it.
+    pub fn result(&self) -> i32 {
+        let result = self.count.unwrap_or(self.error);
+        match self.kind {
+            Kind::Sleep if result == -libc::ETIME => 0,
+            Kind::Close if is_interruption(result) => 0,
+            _ => result,
+        }
+    }
+
+    /// Whether the contract wants it submitted again, if nobody asked for its cancellation.
+    pub fn is_to_be_repeated(&self) -> bool {
+        let result = self.result();
+        is_interruption(result) && self.interruptions <= MOST_INTERRUPTIONS
+            || result == -libc::EAGAIN && self.asynchronous
+    }
+
+    /// What it has to settle with after its final CQE; `None` if it must not settle.
+    pub fn expected(&self, cancel_asked: bool) -> Option<Verdict> {
+        let result = self.result();
+        if result >= 0 {
+            return Some(Verdict::Completed(result));
+        }
+        let is_interruption = is_interruption(result);
+        if cancel_asked {
+            let is_cancelled = is_interruption
+                || result == -libc::ECANCELED
+                || result == -libc::EAGAIN && self.asynchronous;
+            return Some(if is_cancelled { Verdict::Cancelled } else { Verdict::Failed(-result) });
+        }
+        if self.is_to_be_repeated() {
+            return None;
+        }
+        Some(Verdict::Failed(if is_interruption { libc::EINTR } else { -result }))
+    }
+}
+
+/// Whether a result is -EINTR, or a restart code that leaked.
+pub fn is_interruption(result: i32) -> bool {
+    result == -libc::EINTR || RESTARTS.contains(&result)
+}
