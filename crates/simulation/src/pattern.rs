@@ -17,27 +17,43 @@ impl Pattern {
         Self((bits ^ (bits >> 31)).to_le_bytes())
     }
 
-    #[inline]
     fn byte(self, position: usize) -> u8 {
         self.0[position % 8] ^ (position / 8) as u8
     }
 
+    /// The eight bytes from `position`, turned so that the word of any later position is this one, but for
+    /// the count of words.
+    fn words(self, position: usize) -> impl Fn(usize) -> [u8; 8] {
+        const EACH_BYTE: u64 = 0x0101_0101_0101_0101;
+        let (turn, first) = (position % 8, position / 8);
+        // Positions that are not whole words lie across two of them.
+        let low = u64::MAX.checked_shr(8 * turn as u32).unwrap_or(0);
+        let base = u64::from_le_bytes(self.0).rotate_right(8 * turn as u32);
+        move |word| {
+            let here = u64::from((first + word) as u8) * EACH_BYTE;
+            let next = u64::from((first + word + 1) as u8) * EACH_BYTE;
+            (base ^ (here & low | next & !low)).to_le_bytes()
+        }
+    }
+
     /// Fills bytes that begin at `position` of the operation.
-    #[inline]
     pub fn fill(self, position: usize, bytes: &mut [u8]) {
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte = self.byte(position + index);
+        let word = self.words(position);
+        for (index, chunk) in bytes.chunks_mut(8).enumerate() {
+            chunk.copy_from_slice(&word(index)[..chunk.len()]);
         }
     }
 
     /// Where bytes that begin at `position` of the operation are not this pattern's.
-    #[inline]
     pub fn mismatch(self, position: usize, bytes: &[u8]) -> Option<usize> {
-        bytes
-            .iter()
+        let word = self.words(position);
+        let wrong = bytes
+            .chunks(8)
             .enumerate()
-            .position(|(index, &byte)| byte != self.byte(position + index))
-            .map(|index| position + index)
+            .position(|(index, chunk)| *chunk != word(index)[..chunk.len()])?;
+        let rest = bytes.iter().enumerate().skip(wrong * 8);
+        let mut indices = rest.filter(|&(index, &byte)| byte != self.byte(position + index));
+        indices.next().map(|(index, _)| position + index)
     }
 }
 
@@ -52,6 +68,12 @@ mod tests {
         assert_eq!(Pattern::of(7).mismatch(3, &bytes), None);
         assert_eq!(Pattern::of(7).mismatch(4, &bytes), Some(4));
         assert!(Pattern::of(8).mismatch(3, &bytes).is_some());
+        for start in 0..17 {
+            let mut slowly = [0; 40];
+            let each = slowly.iter_mut().enumerate();
+            each.for_each(|(index, byte)| *byte = Pattern::of(7).byte(start + index));
+            assert_eq!(Pattern::of(7).mismatch(start, &slowly), None);
+        }
         bytes[50] ^= 1;
         assert_eq!(Pattern::of(7).mismatch(3, &bytes), Some(53));
     }

@@ -1,9 +1,9 @@
 //! The short run, and what shows that it can fail.
 
+use std::io::Write;
 use uring_safe_cancel_simulation::history::{self, How};
 use uring_safe_cancel_simulation::run::{run, Length, Plan};
 use uring_safe_cancel_simulation::{report, Sabotage};
-use std::io::Write;
 
 const OPERATIONS: u64 = 10_000_000;
 

@@ -115,7 +115,7 @@ impl Client {
     fn length(&mut self) -> usize {
         let large = self.world().configuration.client.large;
         if large.happens(&mut self.random) {
-            return self.random.usize(20_000..400_000);
+            return self.random.usize(20_000..300_000);
         }
         match self.random.u8(..64) {
             0..48 => self.random.usize(1..=64),
