@@ -8,11 +8,13 @@ export type NativeBinding = typeof Binding
 type Loaded = { binding: NativeBinding } | { error: Error }
 
 const require = createRequire(import.meta.url)
-let loaded: Loaded | undefined
+let binding: NativeBinding | undefined
 
-/** Loads the addon once, and keeps the outcome. */
+/** Loads the addon once. A failure is not kept: it may have been for want of a descriptor. */
 export function loadBinding(): Loaded {
-  loaded ??= tryLoad()
+  if (binding !== undefined) return { binding }
+  const loaded = tryLoad()
+  if ('binding' in loaded) binding = loaded.binding
   return loaded
 }
 
@@ -21,8 +23,8 @@ function tryLoad(): Loaded {
     return { error: new Error(`io_uring is a part of Linux; this is ${process.platform}`) }
   }
   try {
-    const binding: NativeBinding = require('#binding')
-    return { binding }
+    const found: NativeBinding = require('#binding')
+    return { binding: found }
   } catch (error) {
     const built = `${process.platform}-${process.arch}`
     return { error: new Error(`the native addon for ${built} could not be loaded`, { cause: error }) }
