@@ -56,14 +56,22 @@ export function probeStep(): Step {
 /** The contract's tests. */
 export function suiteSteps({ rust, ava }: Suites): Step[] {
   const limitSeconds = SUITE_LIMIT_SECONDS
+  // The guest has no disk: what only a device takes its time for is left out, and says so.
+  const env = { URING_SAFE_CANCEL_PROGRAMS: PROGRAMS, OPERATION_TABLE_WITHOUT: 'disk' }
   return [
     ...rust.map((name): Step => {
       const args = ['--test-threads=1', ...(RUST_FILTERS[name] ?? [])]
-      return { name: `rust ${name}`, command: `${PROGRAMS}/${name}`, args, reading: 'cargo', limitSeconds }
+      return {
+        name: `rust ${name}`,
+        command: `${PROGRAMS}/${name}`,
+        args,
+        env,
+        reading: 'cargo',
+        limitSeconds,
+      }
     }),
     ...ava.map((name): Step => {
       const args = ['node_modules/ava/entrypoints/cli.mjs', `__test__/${name}.js`]
-      const env = { URING_SAFE_CANCEL_PROGRAMS: PROGRAMS }
       return { name: `ava ${name}`, command: 'node', args, env, reading: 'ava', limitSeconds }
     }),
   ]

@@ -57,12 +57,12 @@ impl Drop for Silent {
     }
 }
 
-/// The server of crates/sandbox, built if need be; `SILENT_FUSE` names one where nothing can be built.
+/// The server of crates/sandbox: built if need be, or in `URING_SAFE_CANCEL_PROGRAMS` where nothing can be built.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        if let Some(program) = std::env::var_os("SILENT_FUSE") {
-            return program.into();
+        if let Some(programs) = std::env::var_os("URING_SAFE_CANCEL_PROGRAMS") {
+            return Path::new(&programs).join("silent-fuse");
         }
         // This test lies in TARGET/PROFILE/deps.
         let test = std::env::current_exe().unwrap();
