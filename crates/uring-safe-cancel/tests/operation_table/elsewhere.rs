@@ -68,7 +68,6 @@ fn recv_with_msg_waitall_and_a_part_of_the_bytes() {
 #[test]
 fn connect_in_syn_sent() {
     // A listener whose queue is full answers no SYN.
-    // SAFETY: the calls take integers.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     // SAFETY: the call takes two integers.
     assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);

@@ -269,8 +269,7 @@ fn a_plain_read_past_the_cache_blocks_enter_itself_and_an_asynchronous_one_does_
     std::thread::sleep(Duration::from_millis(100));
     assert!(!blocked.is_finished(), "the server has not answered");
     // Where the process is killed now, Linux keeps it until the server ends.
-    let child = children::start("silent", &format!("exit {}", silent.file.display()));
-    let mut child = child;
+    let mut child = children::start("silent", &format!("exit {}", silent.file.display()));
     let kept = children::end(&mut child, Duration::from_millis(200)).is_none();
 
     drop(silent);

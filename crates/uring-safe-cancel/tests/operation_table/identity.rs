@@ -3,7 +3,6 @@
 use super::ours::{self, ring_with};
 use super::sources::{eventfd, pipe};
 use std::io::Write;
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 use uring_safe_cancel::operation::{Nop, CURRENT_POSITION};
 use uring_safe_cancel::{Options, Verdict};
@@ -67,5 +66,4 @@ fn a_cancel_reaches_no_other_ring() {
     assert!(ours::next_within(first, Duration::from_millis(20)).is_none(), "the other waits on");
     first.cancel(keys[0]);
     assert_eq!(ours::drain(first)[0].verdict, Verdict::Cancelled);
-    assert!(event.as_raw_fd() >= 0);
 }
