@@ -5,7 +5,7 @@ use crate::sight::Sight;
 use uring_safe_cancel::CancelPolicy;
 
 /// The most operations that a model can have.
-pub const MAX_OPERATIONS: usize = 3;
+pub const MAX_OPERATIONS: usize = 4;
 
 /// How many further cancels the kernel may see while it delays a completion that it owes. Without a
 /// bound a run would have no end; with one cancel more, the library's next attempt meets an operation
@@ -58,7 +58,7 @@ pub struct Configuration {
     /// How many cancels of one operation the kernel may lose. It honours the next.
     pub losses: u8,
     /// The size of the completion queue. With 5 entries one operation is in flight at a time, with 6
-    /// two, with 7 all three.
+    /// two, with 7 three.
     pub completions: u32,
     /// How many operations may wait above those in flight.
     pub waiting: u32,
@@ -100,7 +100,7 @@ impl Configuration {
             losses: 2,
             completions: 6,
             waiting: 1,
-            asynchronous: [true, false, false],
+            asynchronous: [true, false, false, false],
             extras: 2,
             results: &ALL_RESULTS,
             answers: Answers::All,
@@ -127,6 +127,19 @@ impl Configuration {
             results: &RESULT_CLASSES,
             answers: Answers::InTurn,
             ..Self::two()
+        }
+    }
+
+    /// Four operations, the fewest for which the reserve for cancels is not enough: three have a cancel whose
+    /// answer is due, and the fourth must wait although another operation would fit. Not much else happens.
+    pub fn four() -> Self {
+        Self {
+            name: "four operations, nothing rare",
+            operations: 4,
+            waiting: 3,
+            extras: 0,
+            submission_queue_fills: false,
+            ..Self::three()
         }
     }
 
@@ -160,6 +173,7 @@ impl Configuration {
                 extras: extras - 1,
                 ..three
             },
+            Self { losses, ..Self::four() },
         ]
     }
 

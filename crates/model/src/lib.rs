@@ -55,7 +55,7 @@
 //! # What it does not show
 //!
 //! The ring around the table: its timer, its submission queue, its memory and descriptors (those are simulated and
-//! tested elsewhere). More than three operations, more than three lost cancels, 100 interruptions, generations that come
+//! tested elsewhere). More than four operations, more than three lost cancels, 100 interruptions, generations that come
 //! round: those rest on the argument that nothing in machine or table counts so far, and on unit tests.
 
 pub mod configuration;

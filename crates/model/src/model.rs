@@ -301,7 +301,7 @@ impl Model for Cancellation {
             Action::End => state.ended = true,
         }
         if self.configuration.looks_for.is_some() {
-            watch(last, &mut state, action);
+            watch(&self.configuration, last, &mut state, action);
         }
         if matches!(action, Action::Fill { full: true }) && state == *last {
             return None;

@@ -57,12 +57,15 @@ pub fn properties() -> Vec<Property<Cancellation>> {
         always(MEMORY, |_, state| {
             !state.world.has(Fault::MemoryGivenBackEarly)
                 && (0..).zip(&state.world.operations).all(|(number, operation)| {
-                    let payload = operation.key.and_then(|key| state.driver.table().payload(key));
-                    match operation.target {
-                        Some(_) if operation.leaked => payload.is_none(),
-                        Some(_) => payload.is_some_and(|held| held.operation == number),
-                        None => true,
+                    let Some(key) = operation.key else { return true };
+                    let table = state.driver.table();
+                    let payload = table.payload(key);
+                    if operation.leaked {
+                        // Its slot is never free again.
+                        return payload.is_none() && table.machine(key).is_some();
                     }
+                    let is_its_own = payload.is_some_and(|held| held.operation == number);
+                    operation.target.is_none() || is_its_own
                 })
         }),
         always(IDENTITY, |_, state| {

@@ -27,6 +27,8 @@ pub enum Sight {
     CancelWaited,
     /// An operation waited for room.
     OperationWaited,
+    /// An operation waited because cancels had taken more than their reserve.
+    CancelsTookTheRoom,
     /// What waited was cancelled without the kernel.
     CancelledInTheQueue,
     /// Earlier CQEs had delivered what the last one did not.
@@ -47,7 +49,7 @@ pub enum Sight {
 
 impl Sight {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::RescuedAfterLoss,
         Self::RescuedByTheLast,
         Self::DataBeatTheCancel,
@@ -60,6 +62,7 @@ impl Sight {
         Self::ReusedBesideLateAnswer,
         Self::CancelWaited,
         Self::OperationWaited,
+        Self::CancelsTookTheRoom,
         Self::CancelledInTheQueue,
         Self::DeliveredEarlier,
         Self::Notified,
@@ -85,6 +88,7 @@ impl Sight {
             Self::ReusedBesideLateAnswer => "a slot was used again beside a late answer",
             Self::CancelWaited => "a cancel waited for room",
             Self::OperationWaited => "an operation waited for room",
+            Self::CancelsTookTheRoom => "cancels had taken an operation's room",
             Self::CancelledInTheQueue => "cancelled in the queue",
             Self::DeliveredEarlier => "an earlier CQE had delivered it",
             Self::Notified => "a notification came last",

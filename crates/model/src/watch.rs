@@ -7,6 +7,7 @@ use crate::sight::Sight;
 use crate::state::State;
 use crate::world::{Cqe, Operation, World};
 use uring_safe_cancel::machine::Verdict;
+use uring_safe_cancel::table::{Limits, CANCEL_RESERVE};
 
 /// What is worth seeing of a completion.
 pub fn watch_completion(
@@ -54,7 +55,9 @@ pub fn watch_completion(
 }
 
 /// What is worth seeing of a step, whatever it was.
-pub fn watch(before: &State, state: &mut State, action: Action) {
+pub fn watch(configuration: &Configuration, before: &State, state: &mut State, action: Action) {
+    let Configuration { completions, waiting, .. } = *configuration;
+    let limits = Limits { completions, waiting };
     let table = state.driver.table();
     let waits = |operation: &Operation| {
         let machine = operation.key.and_then(|key| table.machine(key));
@@ -62,6 +65,10 @@ pub fn watch(before: &State, state: &mut State, action: Action) {
     };
     let cancel_waits = state.world.operations.iter().any(waits);
     let operation_waits = !table.is_queue_empty() && !table.may_submit();
+    let crowded = operation_waits && table.cancels_outstanding() > CANCEL_RESERVE;
+    if crowded && table.in_flight() < limits.in_flight() {
+        state.world.see(Sight::CancelsTookTheRoom);
+    }
     let sights = match action {
         Action::Submit { .. } => {
             let operations = &before.world.operations;

@@ -31,3 +31,9 @@ fn quick_three_operations() {
     check(&Configuration { completions: 5, closes: true, ..three.clone() });
     check(&Configuration { in_line: true, ..three });
 }
+
+#[test]
+fn quick_more_losses_and_more_operations() {
+    check(&Configuration { losses: 2, extras: 0, ..Configuration::three() });
+    check(&Configuration { losses: 0, ..Configuration::four() });
+}
