@@ -1,8 +1,12 @@
 /** The waker of runtimes without libuv, forced in Node: it must do everything that libuv's does. */
+import { randomFillSync } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
 import test from 'ava'
 
 import { runProgram, sandbox } from './fixtures/programs.js'
-import { STARVED_MILLISECONDS } from './helpers.js'
+import { directoryFor, STARVED_MILLISECONDS } from './helpers.js'
 
 const env = { URING_SAFE_CANCEL_WAKER: 'thread' }
 
@@ -20,8 +24,8 @@ const HEAD = `
 `
 
 /** Runs a program with the waker thread: what it printed, and its status. */
-async function run(code: string): Promise<string> {
-  const { output, errors, status, signal } = await runProgram(`${HEAD} ${code}`, { env })
+async function run(code: string, more: Record<string, string> = {}): Promise<string> {
+  const { output, errors, status, signal } = await runProgram(`${HEAD} ${code}`, { env: { ...env, ...more } })
   return `${output}${errors}${signal ?? status}`
 }
 
@@ -37,7 +41,10 @@ test('the thread is there, one for all rings, and only where it was asked for', 
 })
 
 test('read, write, cancel, timeout, poll, sleep, open, close, large copies: as with libuv', async (t) => {
-  const words = await run(`
+  const large = join(directoryFor(t), 'large')
+  writeFileSync(large, randomFillSync(Buffer.alloc(3 << 20)))
+  const words = await run(
+    `
     const reading = ring.read(readFd, { length: 5 })
     await delay(10)
     await ring.write(writeFd, 'hello')
@@ -50,15 +57,15 @@ test('read, write, cancel, timeout, poll, sleep, open, close, large copies: as w
     const start = performance.now()
     await ring.sleep(50)
     console.log(performance.now() - start >= 49)
-    const node = await ring.open(process.execPath)
+    const file = await ring.open(process.env.LARGE_FILE)
     const [{ bytesRead }, large] = await Promise.all([
-      ring.read(node, { position: 0 }),
-      ring.read(node, Buffer.alloc(3 << 20), { position: 0 }),
+      ring.read(file, { position: 0 }),
+      ring.read(file, Buffer.alloc(3 << 20), { position: 0 }),
     ])
     const expected = Buffer.alloc(3 << 20)
-    readSync(node, expected, 0, expected.length, 0)
+    readSync(file, expected, 0, expected.length, 0)
     console.log(bytesRead, large.bytesRead, large.buffer.equals(expected))
-    await ring.closeFd(node)
+    await ring.closeFd(file)
     const many = await Promise.all(Array.from({ length: 20_000 }, () => ring.nop()))
     console.log(many.length)
     const all = Array.from({ length: 10_000 }, () => ring.read(readFd, { length: 8, async: true, onCancel: 'resolve' }))
@@ -66,7 +73,9 @@ test('read, write, cancel, timeout, poll, sleep, open, close, large copies: as w
     console.log(await ring.cancelAll())
     await Promise.all(all)
     await ring.destroy()
-    console.log(await fate(ring.nop()))`)
+    console.log(await fate(ring.nop()))`,
+    { LARGE_FILE: large },
+  )
   const expected = [
     'hello',
     'cancelled ABORT_ERR',

@@ -115,7 +115,8 @@ test('RLIMIT_MEMLOCK without privileges, from nothing to plenty: a ring works, o
   t.timeout(120_000, 'the launcher is built')
   const { home, launcher, node, remove } = await publicCopies()
   t.teardown(remove)
-  const user = process.getuid?.() === 0 ? ['--uid', '65534'] : []
+  // A user of this run's own: what others of the same user lock would count.
+  const user = process.getuid?.() === 0 ? ['--uid', String(60_000 + (process.pid % 5000))] : []
   const code = `
     const rings = []
     let word
@@ -167,7 +168,7 @@ test('RLIMIT_AS: without address space an operation says ENOMEM, those in flight
     import { readFileSync } from 'node:fs'
     const ring = new Ring()
     const event = eventfd()
-    const file = openSync(process.execPath)
+    const file = openSync("/dev/zero")
     const large = 256 << 20
     const own = Buffer.alloc(large)
     const hung = Array.from({ length: 100 }, (_, index) => fate(ring.read(event, { length: 8, async: index % 2 === 0 })))

@@ -1,7 +1,11 @@
 /** Storms of signals with operations in flight: none is lost, and EINTR never comes through. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
 import test from 'ava'
 
 import { runProgram } from '../fixtures/programs.js'
+import { directoryFor } from '../helpers.js'
 
 /** So many signals are to arrive; they come as fast as a process can send them. */
 const SIGNALS = 15_000
@@ -24,7 +28,7 @@ const PROGRAM = `
 
   // What is counted: each write adds one, and each read takes what is there, or is cancelled.
   const event = eventfd()
-  const file = openSync(process.execPath)
+  const file = openSync(process.env.LARGE_FILE)
   const one = new BigUint64Array([1n])
   let [added, taken, cancelled, expired, rounds] = [0n, 0n, 0, 0, 0]
   const wrong = new Set()
@@ -68,8 +72,10 @@ const PROGRAM = `
 for (const waker of ['', 'thread']) {
   test(`signals without end${waker === '' ? '' : ', with the waker thread'}: all is conserved, and no EINTR`, async (t) => {
     t.timeout(120_000, 'a storm')
+    const large = join(directoryFor(t), 'large')
+    writeFileSync(large, Buffer.alloc(1 << 20))
     const { status, signal, output, errors } = await runProgram(PROGRAM, {
-      env: { URING_SAFE_CANCEL_WAKER: waker },
+      env: { URING_SAFE_CANCEL_WAKER: waker, LARGE_FILE: large },
     })
     t.deepEqual({ status, signal, errors }, { status: 0, signal: null, errors: '' }, output)
     const [result = '', figures = ''] = output.split('\n')
