@@ -5,7 +5,7 @@ import { judge } from '../bench/judge.js'
 import { parseOptions } from '../bench/options.js'
 import { documentOf } from '../bench/report/document.js'
 import { digits, rate, spread, table } from '../bench/report/format.js'
-import type { Cell, Results, WorkResult } from '../bench/results.js'
+import { type Cell, cpuTimes, type Results, type WorkResult } from '../bench/results.js'
 import { figure, quantile, ratio } from '../bench/statistics.js'
 import { type Target, TARGETS } from '../bench/targets.js'
 import { callbackLanes, expect, promiseLanes, syncLoop } from '../bench/variants/program.js'
@@ -43,6 +43,11 @@ function resultOf(id: string, concurrency: number[], cells: Cell[]): WorkResult 
     cells,
     skipped: [],
   }
+}
+
+/** A variant beside a floor that does a hundred operations. */
+function besideFloor(concurrency: number, speed: number): Cell[] {
+  return [cellOf(concurrency, 'floor', [100]), cellOf(concurrency, 'ring', [speed])]
 }
 
 function targetOf(changes: Partial<Target>): Target {
@@ -142,6 +147,7 @@ test('processor time, the longest batch and the growth with workers are figures 
       measured: { kind: 'scaling', base: 'floor' },
     }),
   ])
+  t.deepEqual(cpuTimes(cellOf(1, 'any', [10])), [100])
   t.is(cpu?.figure?.median, (100 / 250 + 100 / 200) / 2)
   t.is(batch?.figure?.median, 200)
   t.is(scaling?.figure?.median, (9 / 5 / 2 + 1) / 2)
@@ -220,10 +226,24 @@ test('the report holds the run, its failures and what was left out, and the note
     '- instructions: no valgrind',
     '| nop, of the floor | ring | 1 | at least 0.40 | 0.42 (0.41–0.43) | reached |',
     '| not measured |',
+    '| nop, of the floor | 1 of 2 | ring at 1: 0.42, wanted at least 0.40 | not measured |',
   ]) {
     t.true(text.includes(part), `${part}\n\n${text}`)
   }
   t.false(text.includes('NaN') || text.includes('undefined'), text)
+})
+
+test('targets of one title are reached together: the farthest from it is named', (t) => {
+  const rowOf = (atOne: number, at128: number) => {
+    const nop = resultOf('nop', [1, 128], [...besideFloor(1, atOne), ...besideFloor(128, at128)])
+    const text = documentOf(resultsOf([nop]), '', new Map())
+    return text.split('\n').find((line) => line.startsWith('| nop, of the floor |'))
+  }
+  t.is(rowOf(80, 33), '| nop, of the floor | 2 of 2 | ring at 128: 0.33, wanted at least 0.32 | reached |')
+  t.is(
+    rowOf(30, 33),
+    '| nop, of the floor | 1 of 2 | ring at 1: 0.30, wanted at least 0.40 | **not reached** |',
+  )
 })
 
 test('options: a full run publishes, any other only if it is told to', (t) => {
