@@ -50,6 +50,13 @@ function besideFloor(concurrency: number, speed: number): Cell[] {
   return [cellOf(concurrency, 'floor', [100]), cellOf(concurrency, 'ring', [speed])]
 }
 
+/** The report's row about nops of the floor. */
+function rowOf(atOne: number, at128: number): string | undefined {
+  const nop = resultOf('nop', [1, 128], [...besideFloor(1, atOne), ...besideFloor(128, at128)])
+  const text = documentOf(resultsOf([nop]), '', new Map())
+  return text.split('\n').find((line) => line.startsWith('| nop, of the floor |'))
+}
+
 function targetOf(changes: Partial<Target>): Target {
   return {
     title: 'a target',
@@ -234,11 +241,6 @@ test('the report holds the run, its failures and what was left out, and the note
 })
 
 test('targets of one title are reached together: the farthest from it is named', (t) => {
-  const rowOf = (atOne: number, at128: number) => {
-    const nop = resultOf('nop', [1, 128], [...besideFloor(1, atOne), ...besideFloor(128, at128)])
-    const text = documentOf(resultsOf([nop]), '', new Map())
-    return text.split('\n').find((line) => line.startsWith('| nop, of the floor |'))
-  }
   t.is(rowOf(80, 33), '| nop, of the floor | 2 of 2 | ring at 128: 0.33, wanted at least 0.32 | reached |')
   t.is(
     rowOf(30, 33),
