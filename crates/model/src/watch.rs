@@ -59,11 +59,11 @@ pub fn watch(configuration: &Configuration, before: &State, state: &mut State, a
     let Configuration { completions, waiting, .. } = *configuration;
     let limits = Limits { completions, waiting };
     let table = state.driver.table();
-    let waits = |operation: &Operation| {
+    let wants = |operation: &Operation| {
         let machine = operation.key.and_then(|key| table.machine(key));
-        machine.is_some_and(|machine| machine.is_cancel_wanted()) && !table.may_cancel()
+        machine.is_some_and(|machine| machine.is_cancel_wanted())
     };
-    let cancel_waits = state.world.operations.iter().any(waits);
+    let cancel_waits = state.world.operations.iter().any(wants) && !table.may_cancel();
     let operation_waits = !table.is_queue_empty() && !table.may_submit();
     let crowded = operation_waits && table.cancels_outstanding() > CANCEL_RESERVE;
     if crowded && table.in_flight() < limits.in_flight() {
@@ -81,7 +81,7 @@ pub fn watch(configuration: &Configuration, before: &State, state: &mut State, a
         }
         Action::Answer(operation, answer) => {
             let was = &before.world.operations[usize::from(operation)];
-            let is_late = was.is_unsettled() && state.driver.may_queue();
+            let is_late = wants(was);
             let found = answer == 0 && was.settlements > 0;
             [(Sight::AnsweredLate, is_late), (Sight::FoundButCompleted, found)]
         }
