@@ -84,6 +84,7 @@ function execute({ command, args, env, limitSeconds }: Step): Promise<Ended> {
 
 function read(reading: Reading, ended: Ended): Partial<StepResult> {
   const stdout = stripVTControlCharacters(ended.stdout)
+  for (const [line] of stdout.matchAll(/row: .*/g)) print(line)
   if (reading === 'cargo') return { tally: countCargoTests(stdout) }
   if (reading === 'ava') return { tally: countAvaTests(stdout) }
   try {

@@ -30,8 +30,12 @@ fn ends_by_cancel(
         let mut raw = Raw::new();
         let tag = raw.submit(entry(), asynchronous);
         std::thread::sleep(if asynchronous { ARMING } else { NO_PAUSE });
-        assert!(!raw.is_done(tag), "{name}: it should wait, but {:?}", raw.result(tag, NO_PAUSE));
-        let fate = raw.end(tag);
+        let early = raw.result(tag, NO_PAUSE);
+        // Of kernels before 5.19 it is known that they may not wait for a descriptor that does not block.
+        let may_refuse = name.contains("O_NONBLOCK") && release() < (5, 19);
+        let is_refused = may_refuse && early == Some(-libc::EAGAIN);
+        assert!(early.is_none() || is_refused, "{name}: it should wait, but {early:?}");
+        let fate = (!is_refused).then(|| raw.end(tag));
 
         let mut ring = ours::ring();
         let pause = if asynchronous { ARMING } else { NO_PAUSE };
@@ -41,8 +45,11 @@ fn ends_by_cancel(
             false => (&ARMED, Some((0, -libc::ECANCELED))),
             true => (&ASYNCHRONOUS, None),
         };
-        row(&name, &fate, known, exactly, &words(&ours));
-        assert_eq!(ours.completion.verdict, Verdict::Cancelled, "{name}");
+        match fate {
+            Some(fate) => row(&name, &fate, known, exactly, &words(&ours)),
+            None => println!("row: {name}; kernel: - -> -EAGAIN; library: {}", words(&ours)),
+        }
+        assert_eq!(ours.completion.verdict, Verdict::Cancelled, "{name}: the library waits");
         assert!(ours.completion.cancel_asked && !ours.completion.timed_out);
         assert!(ours.completion.attempts >= 1);
         assert_eq!(ours.answers.other, 0, "{name}");
@@ -62,10 +69,6 @@ fn reads_that_wait() {
     for nonblocking in [false, true] {
         for source in empty() {
             set_nonblocking(&source.file, nonblocking);
-            if nonblocking && release() < (5, 19) {
-                // Known: a worker answers -EAGAIN there. `nonblocking_descriptors_wait` has that row.
-                continue;
-            }
             let kind = if nonblocking { "O_NONBLOCK " } else { "" };
             ends_by_cancel(
                 &format!("read, {kind}{}", source.name),
