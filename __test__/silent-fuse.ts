@@ -18,10 +18,10 @@ export interface SilentFile {
   end: () => Promise<void>
 }
 
-/** The server; `SILENT_FUSE` names one where nothing can be built. */
+/** The server: built if need be, or in `URING_SAFE_CANCEL_PROGRAMS` where nothing can be built. */
 function program(): string {
-  const { SILENT_FUSE: built } = process.env
-  if (built !== undefined) return built
+  const { URING_SAFE_CANCEL_PROGRAMS: programs } = process.env
+  if (programs !== undefined) return join(programs, 'silent-fuse')
   execFileSync('cargo', ['build', '--quiet', '--package', 'uring-safe-cancel-sandbox'], { cwd: root })
   return new URL('target/debug/silent-fuse', root).pathname
 }

@@ -124,12 +124,16 @@ export async function pack(tree: string, archive: string): Promise<void> {
   await mustRun('bash', ['-c', `${script} > "$1"`, 'pack', archive], { cwd: tree })
 }
 
-/** Adds to the shared archive what is a boot's own: the job, and a module of its kernel. Linux unpacks both in turn. */
+/** Adds to the shared archive what is a boot's own: the job, and modules of its kernel. Linux unpacks both in turn. */
 export async function packBoot(shared: string, kernel: Kernel, job: Job, directory: string): Promise<string> {
   const tree = join(directory, 'tree')
   mkdirSync(tree, { recursive: true })
   writeFileSync(join(tree, 'job.json'), JSON.stringify(job))
-  if (kernel.fuse !== undefined) cpSync(kernel.fuse, join(tree, 'fuse.ko'))
+  mkdirSync(join(tree, 'modules'))
+  for (const [index, module] of kernel.modules.entries()) {
+    // insmod loads them in this order.
+    cpSync(module, join(tree, 'modules', `${String(index).padStart(2, '0')}-${basename(module)}`))
+  }
   const own = join(directory, 'own.cpio')
   await pack(tree, own)
   const whole = join(directory, 'initrd')

@@ -14,8 +14,8 @@ export interface Kernel {
   series: string
   package: DebianPackage
   image: string
-  /** FUSE's module, uncompressed; undefined if there is none, and FUSE is not to be had. */
-  fuse: string | undefined
+  /** Its modules that the guest needs, uncompressed, in the order in which they have to be loaded. */
+  modules: readonly string[]
 }
 
 /** A series that cannot be booted, because Debian has it no more. */
@@ -25,7 +25,25 @@ export interface MissingKernel {
 }
 
 const IMAGES = ['./boot/vmlinuz-*', './usr/lib/modules/*/vmlinuz']
-const MODULES = ['./lib/modules/*/kernel/fs/fuse/fuse.ko*', './usr/lib/modules/*/kernel/fs/fuse/fuse.ko*']
+/** For a disk, and for a server of files that never answers. What is not among its modules is part of the kernel. */
+const MODULES = [
+  'virtio',
+  'virtio_ring',
+  'virtio_pci_legacy_dev',
+  'virtio_pci_modern_dev',
+  'virtio_pci',
+  'virtio_blk',
+  'crc16',
+  'crc32c_generic',
+  'mbcache',
+  'jbd2',
+  'ext4',
+  'fuse',
+]
+const MODULE_FILES = MODULES.flatMap((name) => [
+  `./lib/modules/*/${name}.ko*`,
+  `./usr/lib/modules/*/${name}.ko*`,
+])
 
 /** Fetches the newest kernel of a series that its suites really hold. */
 export async function fetchKernel(
@@ -40,11 +58,11 @@ export async function fetchKernel(
   const names = (await suites.list(kernelFlavour)).filter(({ name }) => name.startsWith('linux-'))
   const possible = candidates(names, series.name, kernelFlavour)
   for (const candidate of possible) {
-    const directory = await suites.unpacked(candidate, [...IMAGES, ...MODULES])
+    const directory = await suites.unpacked(candidate, [...IMAGES, ...MODULE_FILES])
     const image = directory && findFile(directory, /^vmlinuz/)
     if (image) {
-      const fuse = await fuseModule(suites, candidate, directory, names)
-      return { series: series.name, package: candidate, image, fuse }
+      const modules = await modulesOf(suites, candidate, directory, names)
+      return { series: series.name, package: candidate, image, modules }
     }
   }
   const where = series.suites.join(' and ')
@@ -52,22 +70,32 @@ export async function fetchKernel(
   return { series: series.name, why: `${where} ${listed}${gone === undefined ? '' : ` (${gone})`}` }
 }
 
-async function fuseModule(
+async function modulesOf(
   suites: Suites,
   kernel: DebianPackage,
   directory: string,
   names: readonly DebianPackage[],
-): Promise<string | undefined> {
-  let found = findFile(directory, /^fuse\.ko/)
-  const modules = kernel.name.replace('linux-binary-', 'linux-modules-')
-  if (found === undefined && names.some(({ name }) => name === modules)) {
-    const other = await suites.unpacked({ name: modules, version: kernel.version }, MODULES)
-    found = other && findFile(other, /^fuse\.ko/)
+): Promise<string[]> {
+  const directories = [directory]
+  const other = kernel.name.replace('linux-binary-', 'linux-modules-')
+  if (other !== kernel.name && names.some(({ name }) => name === other)) {
+    const unpacked = await suites.unpacked({ name: other, version: kernel.version }, MODULE_FILES)
+    if (unpacked !== undefined) directories.push(unpacked)
   }
-  if (found === undefined || !found.endsWith('.xz')) return found
-  const plain = found.slice(0, -'.xz'.length)
-  // The insmod of busybox reads no compressed modules.
-  if (!existsSync(plain)) await mustRun('xz', ['--decompress', '--keep', found])
+  const paths: string[] = []
+  for (const module of MODULES) {
+    const found = directories.map((path) => findFile(path, new RegExp(String.raw`^${module}\.ko(\.xz)?$`)))
+    const path = found.find((candidate) => candidate !== undefined)
+    if (path !== undefined) paths.push(await uncompressed(path))
+  }
+  return paths
+}
+
+/** The insmod of busybox reads no compressed modules. */
+async function uncompressed(path: string): Promise<string> {
+  if (!path.endsWith('.xz')) return path
+  const plain = path.slice(0, -'.xz'.length)
+  if (!existsSync(plain)) await mustRun('xz', ['--decompress', '--keep', path])
   return plain
 }
 

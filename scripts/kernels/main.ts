@@ -1,6 +1,6 @@
 /** The whole run, from what has to be fetched to what it shows. */
 import { randomUUID } from 'node:crypto'
-import { rmSync, writeFileSync } from 'node:fs'
+import { rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
 
@@ -30,6 +30,8 @@ const Exit = { HELD: 0, FAILED: 1, USAGE: 64, UNAVAILABLE: 69 } as const
 
 /** Below the repository, and ignored by git. */
 const CACHE = '.cache/kernels'
+/** The largest file of a test has half a GiB. Of the disk's own file only what was written takes room. */
+const DISK_BYTES = 2 * 2 ** 30
 const PAGE = 'docs/kernels.md'
 /** From power on to the driver, beside other work on the host. */
 const BOOT_SECONDS = 180
@@ -119,9 +121,9 @@ class Run {
     await pack(tree, archive)
     const suites = { rust: sorted(programs.rustSuites.keys()), ava: avaSuites(tree) }
     rmSync(tree, { recursive: true })
-    const { only = '', seconds } = this.#options
+    const { only = /^/, seconds } = this.#options
     const steps = [...suiteSteps(suites), ...stressSteps(durations(seconds))]
-    return { archive, steps: [probeStep(), ...steps.filter(({ name }) => name.includes(only))] }
+    return { archive, steps: [probeStep(), ...steps.filter(({ name }) => only.test(name))] }
   }
 
   async #fetchLibraries(): Promise<string[]> {
@@ -139,16 +141,21 @@ class Run {
 
   async #boot(kernel: Kernel, archive: string, steps: readonly Step[]): Promise<Booted> {
     const nonce = randomUUID()
-    const initrd = await packBoot(archive, kernel, { nonce, steps: [...steps] }, this.#cache.scratch('boot'))
+    const directory = this.#cache.scratch('boot')
+    const initrd = await packBoot(archive, kernel, { nonce, steps: [...steps] }, directory)
+    const disk = join(directory, 'disk')
+    writeFileSync(disk, '')
+    truncateSync(disk, DISK_BYTES)
     // A step has a limit of its own; this one is for a guest that does not even run those.
     const limitSeconds = steps.reduce((sum, step) => sum + step.limitSeconds, BOOT_SECONDS)
     const onOutput = (text: string) => {
       if (this.#options.verbose) process.stdout.write(text)
     }
-    const { console: output, ...ended } = await boot(this.#architecture, kernel.image, initrd, {
-      limitSeconds,
-      onOutput,
-    })
+    const { console: output, ...ended } = await boot(
+      this.#architecture,
+      { image: kernel.image, initrd, disk },
+      { limitSeconds, onOutput },
+    )
     const transcript = readConsole(output, nonce)
     const version = kernel.package.version
     const planned = steps.map(({ name }) => name)

@@ -9,7 +9,7 @@ Boots Debian kernels in QEMU, and runs the contract's tests and the stress test 
 
   --series LIST     which, separated by commas (default ${SERIES.map(({ name }) => name).join(',')})
   --seconds N       how long mode raw tries to lose something in each guest (default 180)
-  --only TEXT       only the steps whose names contain it: nothing is written then
+  --only PATTERN    only the steps whose names match it: nothing is written then
   --write           write docs/kernels.md also if not all series ran
   --no-write        never write it
   --verbose         print the guests' consoles
@@ -24,7 +24,7 @@ export class UsageError extends Error {}
 export interface Options {
   series: readonly Series[]
   seconds: number
-  only: string | undefined
+  only: RegExp | undefined
   /** Undefined: if all ran. */
   write: boolean | undefined
   verbose: boolean
@@ -41,7 +41,14 @@ export function parseOptions(args: readonly string[]): Options {
     throw new UsageError(`--seconds must be a number from 1 to 86400, not '${values.seconds}'`)
   }
   const { only, write, verbose = false, help = false } = values
-  return { series: seriesOf(values.series), seconds, only, write, verbose, help }
+  return {
+    series: seriesOf(values.series),
+    seconds,
+    only: only === undefined ? only : patternOf(only),
+    write,
+    verbose,
+    help,
+  }
 }
 
 function parse(args: readonly string[]) {
@@ -60,6 +67,14 @@ function parse(args: readonly string[]) {
     }).values
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error })
+  }
+}
+
+function patternOf(text: string): RegExp {
+  try {
+    return new RegExp(text)
+  } catch (error) {
+    throw new UsageError(`--only must be a regular expression, not '${text}'`, { cause: error })
   }
 }
 

@@ -1,7 +1,7 @@
 /** What runs in each guest, in order. */
 import { PROGRAMS } from './initramfs.js'
 import type { Step } from './job.js'
-import { RUST_FILTERS } from './suites.js'
+import { RUST_ARGUMENTS } from './suites.js'
 
 /** The name of the step that asks the library what this kernel offers. */
 export const PROBE = 'probe'
@@ -53,28 +53,21 @@ export function probeStep(): Step {
   }
 }
 
+/** What the tests cannot build in the guest, where their files lie, and how long what is random takes. */
+const ENVIRONMENT = { URING_SAFE_CANCEL_PROGRAMS: PROGRAMS, TMPDIR: '/disk', SEQUENCES_RUNS: '20' }
+
 /** The contract's tests. */
 export function suiteSteps({ rust, ava }: Suites): Step[] {
   const limitSeconds = SUITE_LIMIT_SECONDS
-  // The guest has no disk: what only a device takes its time for is left out, and says so.
-  const env = { URING_SAFE_CANCEL_PROGRAMS: PROGRAMS, OPERATION_TABLE_WITHOUT: 'disk' }
   return [
     ...rust.map((name): Step => {
-      // The rows of the operation table are printed by the guest's driver.
-      const more = name === 'operation_table' ? ['--nocapture'] : (RUST_FILTERS[name] ?? [])
-      const args = ['--test-threads=1', ...more]
-      return {
-        name: `rust ${name}`,
-        command: `${PROGRAMS}/${name}`,
-        args,
-        env,
-        reading: 'cargo',
-        limitSeconds,
-      }
+      const args = ['--test-threads=1', ...(RUST_ARGUMENTS[name] ?? [])]
+      const command = `${PROGRAMS}/${name}`
+      return { name: `rust ${name}`, command, args, env: ENVIRONMENT, reading: 'cargo', limitSeconds }
     }),
     ...ava.map((name): Step => {
       const args = ['node_modules/ava/entrypoints/cli.mjs', `__test__/${name}.js`]
-      return { name: `ava ${name}`, command: 'node', args, env, reading: 'ava', limitSeconds }
+      return { name: `ava ${name}`, command: 'node', args, env: ENVIRONMENT, reading: 'ava', limitSeconds }
     }),
   ]
 }

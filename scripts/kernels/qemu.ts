@@ -12,6 +12,13 @@ export interface Boot {
   seconds: number
 }
 
+export interface BootFiles {
+  image: string
+  initrd: string
+  /** Whose contents do not matter. */
+  disk: string
+}
+
 export interface BootOptions {
   limitSeconds: number
   /** Called with what the console prints. */
@@ -27,12 +34,12 @@ const KERNEL_ARGUMENTS = 'quiet oops=panic panic=-1'
 /** Boots until the guest turns itself off. */
 export async function boot(
   { qemu }: Architecture,
-  image: string,
-  initrd: string,
+  { image, initrd, disk }: BootFiles,
   { limitSeconds, onOutput }: BootOptions,
 ): Promise<Boot> {
   const append = `console=${qemu.console} ${KERNEL_ARGUMENTS}`
-  const files = ['-kernel', image, '-initrd', initrd, '-append', append]
+  const drive = ['-drive', `file=${disk},format=raw,if=virtio,cache=unsafe`]
+  const files = ['-kernel', image, '-initrd', initrd, '-append', append, ...drive]
   const rest = ['-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot', '-nic', 'none']
   const start = performance.now()
   const child = spawn(qemu.program, [...qemu.args, ...files, ...rest], { stdio: ['ignore', 'pipe', 'pipe'] })

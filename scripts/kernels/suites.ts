@@ -9,9 +9,12 @@
 /** Test programs of crates/uring-safe-cancel: its unit tests (`lib`), and files in its `tests/`. */
 export const RUST_SUITES: readonly RegExp[] = [/^lib$/, /^ring$/, /^tokio$/, /table/]
 
-/** Where not all tests of a program concern the kernel: beginnings of the names of those that do. */
-export const RUST_FILTERS: Readonly<Record<string, readonly string[]>> = {
+/** More arguments of some of them. */
+export const RUST_ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
+  // Of these, only those that concern the kernel.
   lib: ['real::', 'tokio::', 'memory::', 'descriptor::'],
+  // Its rows are printed on the console.
+  operation_table: ['--nocapture'],
 }
 
 /** Files of `__test__/`. */
@@ -20,8 +23,9 @@ export const AVA_SUITES: readonly RegExp[] = [
   /^operations\.test$/,
   /^ownership\.test$/,
   /^arguments\.test$/,
+  /^sequences\.test$/,
   /table.*\.test$/,
 ]
 
 /** What those files import from npm, beside what the library depends on. */
-export const GUEST_PACKAGES: readonly string[] = ['ava', 'typanion']
+export const GUEST_PACKAGES: readonly string[] = ['ava', 'fast-check', 'typanion']

@@ -11,7 +11,13 @@ mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -t tmpfs tmpfs /dev/shm
 ln -sf /proc/self/fd /dev/fd
 ifconfig lo 127.0.0.1 up
-[ -e /fuse.ko ] && insmod /fuse.ko
+for module in /modules/*.ko; do
+  [ -e "$module" ] && insmod "$module"
+done
+# Where tests put their files: O_DIRECT takes a disk.
+mkdir /disk
+mke2fs /dev/vda >/dev/null && mount -t ext4 /dev/vda /disk || echo "There is no disk."
+chmod 1777 /disk
 cd /app
 node /app/scripts/kernels/guest/driver.js /job.json
 echo "The driver ended with $?."

@@ -1,0 +1,446 @@
+/** What `npm run test:kernels` makes of what it reads. (That it boots anything, only it shows itself.) */
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+import test from 'ava'
+
+import { readConsole, type Transcript } from '../scripts/kernels/console.js'
+import { isGone, mirrorsIn } from '../scripts/kernels/debian.js'
+import { type GuestRecord, MARK, type StepResult } from '../scripts/kernels/job.js'
+import { parseOptions, UsageError } from '../scripts/kernels/options.js'
+import { type Booted, describe, merge, type Outcome } from '../scripts/kernels/outcome.js'
+import { candidates, parseIndex } from '../scripts/kernels/package-names.js'
+import { durations, PROBE, SEARCH_STEPS, stressSteps, suiteSteps } from '../scripts/kernels/plan.js'
+import { formatReport } from '../scripts/kernels/report.js'
+import { lostIn, stressRuns } from '../scripts/kernels/stress-result.js'
+import { judge } from '../scripts/kernels/verdict.js'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const FLAVOUR = 'cloud-amd64'
+
+function named(...names: string[]) {
+  return names.map((entry) => {
+    const [name = '', version = ''] = entry.split('=')
+    return { name, version }
+  })
+}
+
+test('the newest kernel of a series is found by its version, whatever is listed beside it', (t) => {
+  const packages = named(
+    'linux-image-6.1-cloud-amd64=6.1.192-2',
+    'linux-image-6.1.0-9-cloud-amd64=6.1.27-1',
+    'linux-image-6.1.0-56-cloud-amd64=6.1.192-2',
+    'linux-image-6.1.0-56-cloud-amd64-unsigned=6.1.192-2',
+    'linux-image-6.1.0-56-cloud-amd64-dbg=6.1.192-2',
+    'linux-image-6.1.0-57-rt-amd64=6.1.193-1',
+    'linux-headers-6.1.0-57-cloud-amd64=6.1.193-1',
+    'linux-image-6.12.117+deb13-cloud-amd64=6.12.117-1',
+    'linux-image-5.10.0-46-cloud-amd64=5.10.262-1',
+    'linux-image-6.1.0-56-cloud-amd64=6.1.192-2',
+  )
+  t.deepEqual(
+    candidates(packages, '6.1', FLAVOUR),
+    named(
+      'linux-image-6.1.0-56-cloud-amd64=6.1.192-2',
+      'linux-image-6.1.0-56-cloud-amd64-unsigned=6.1.192-2',
+      'linux-image-6.1.0-9-cloud-amd64=6.1.27-1',
+    ),
+  )
+})
+
+test('where linux-image is empty, linux-binary comes first', (t) => {
+  const packages = named(
+    'linux-image-7.0.13+deb13-cloud-amd64=7.0.13-1~bpo13+1',
+    'linux-image-7.3.4+deb13-cloud-amd64=7.3.4-1~bpo13+1',
+    'linux-binary-7.3.4+deb13-cloud-amd64=7.3.4-1~bpo13+1',
+    'linux-modules-7.3.4+deb13-cloud-amd64=7.3.4-1~bpo13+1',
+    'linux-binary-7.2.12+deb13-cloud-amd64=7.2.12-1~bpo13+1',
+  )
+  const found = candidates(packages, '7', FLAVOUR).map(({ name }) => name)
+  t.deepEqual(found.slice(0, 3), [
+    'linux-binary-7.3.4+deb13-cloud-amd64',
+    'linux-image-7.3.4+deb13-cloud-amd64',
+    'linux-binary-7.2.12+deb13-cloud-amd64',
+  ])
+  t.is(found.length, 4)
+})
+
+test('an index is read stanza by stanza', (t) => {
+  const index = 'Package: one\nVersion: 1:2-3\nDepends: x\n\nPackage: two\nArchitecture: amd64\nVersion: 4\n'
+  t.deepEqual(parseIndex(index), named('one=1:2-3', 'two=4'))
+  t.deepEqual(parseIndex(''), [])
+})
+
+test("the mirrors are apt's, and Debian's own where it has none", (t) => {
+  const uris = `'https://security.example/debian-security/dists/bookworm-security/InRelease' c 0
+'http://mirror.example/debian/dists/bookworm/InRelease' a 0
+'http://mirror.example/debian/dists/bookworm-updates/InRelease' b 0
+'https://deb.nodesource.com/node_20.x/dists/nodistro/InRelease' d 0
+`
+  t.deepEqual(mirrorsIn(uris), {
+    main: 'http://mirror.example/debian',
+    security: 'https://security.example/debian-security',
+  })
+  t.deepEqual(mirrorsIn(''), {
+    main: 'http://deb.debian.org/debian',
+    security: 'http://deb.debian.org/debian-security',
+  })
+})
+
+test('a suite that is gone is told from a mirror that does not answer', (t) => {
+  t.true(isGone("E: The repository 'http://x/debian bullseye Release' no longer has a Release file."))
+  t.true(isGone('E: Failed to fetch http://x/y.deb  404  Not Found [IP: 1.2.3.4 80]'))
+  t.false(isGone("W: Failed to fetch http://x/InRelease  Could not resolve 'x'"))
+})
+
+const NONCE = 'b6c7'
+
+function line(number: number, record: GuestRecord, nonce = NONCE): string {
+  return `${MARK} ${nonce} ${number} ${JSON.stringify(record)}`
+}
+
+const begin: GuestRecord = { type: 'begin', kernel: '5.10.0-46', node: 'v20.1.2', processor: 'QEMU' }
+const stepRecord = (of: StepResult): GuestRecord => ({ type: 'step', result: of })
+const end = (count: number): GuestRecord => ({ type: 'end', steps: count })
+
+function result(name: string, more: Partial<StepResult> = {}): StepResult {
+  return { name, status: 0, signal: null, timedOut: false, seconds: 1, ...more }
+}
+
+test('records are found among what else the console shows, and nobody without the nonce makes one', (t) => {
+  const output = [
+    'SeaBIOS',
+    line(0, begin),
+    `[    1.2] a warning${line(1, stepRecord(result('one')))}`,
+    line(2, stepRecord(result('forged')), 'other'),
+    line(2, end(1)),
+    line(1, stepRecord(result('a copy'))),
+  ].join('\r\r\n')
+  const { kernel, results, isWhole } = readConsole(output, NONCE)
+  t.is(kernel, '5.10.0-46')
+  t.deepEqual(
+    results.map(({ name }) => name),
+    ['one'],
+  )
+  t.true(isWhole)
+})
+
+test('a record that the kernel broke is taken from its copy', (t) => {
+  const broken = line(1, stepRecord(result('one')))
+  const output = [
+    line(0, begin),
+    broken.slice(0, 40),
+    `[   12.3] a warning${broken.slice(40)}`,
+    line(2, end(1)),
+    line(0, begin),
+    broken,
+    line(2, end(1)),
+  ]
+  t.true(readConsole(output.join('\n'), NONCE).isWhole)
+  t.false(readConsole(output.slice(0, 4).join('\n'), NONCE).isWhole, 'without the copy it is missing')
+})
+
+test("without the guest's own end nothing is whole, and the end of the console is kept", (t) => {
+  const output = [
+    line(0, begin),
+    line(1, stepRecord(result('one'))),
+    '[ 3.4] Kernel panic - not syncing',
+  ].join('\n')
+  const { isWhole, tail } = readConsole(output, NONCE)
+  t.false(isWhole)
+  t.is(tail, '[ 3.4] Kernel panic - not syncing')
+  t.false(readConsole('', NONCE).isWhole)
+  t.false(readConsole([line(0, begin), line(1, end(2))].join('\n'), NONCE).isWhole, 'two steps, no result')
+})
+
+/** What the program in Rust prints. */
+function stress(mode: string, lost: number, more: object = {}): unknown {
+  const answers = { found: 0, ENOENT: lost, EALREADY: 0, other: 0 }
+  const run = {
+    mode,
+    add: 0,
+    seconds: 12.5,
+    rounds: 4321,
+    lost: { total: lost, ...answers },
+    reissued: 7,
+    rescued: 6,
+    cancelMicroseconds: { p50: 1, p99: 2, max: 65_432.1 },
+    problems: [],
+    ...more,
+  }
+  return { kernel: 'x', ok: true, runs: [run] }
+}
+
+test('the results of both stress programs are read alike', (t) => {
+  const [rust] = stressRuns(stress('raw', 3))
+  const node = {
+    runs: [
+      {
+        mode: 'raw',
+        add: 0,
+        seconds: 12.5,
+        rounds: 4321,
+        lost: { count: 3, byAnswer: { '-ENOENT': 3 } },
+        reissued: 7,
+        rescued: 6,
+        microseconds: { max: 65_432.1 },
+        problems: [],
+      },
+    ],
+  }
+  t.deepEqual(stressRuns(node), [rust])
+  t.is(rust?.lost, 3)
+  t.deepEqual(rust?.lostByAnswer, { ENOENT: 3 })
+  t.is(lostIn(node), 3)
+  t.is(lostIn({ flags: {} }), 0, 'another document has no runs')
+  t.throws(() => stressRuns({ runs: [{ mode: 'safe' }] }), { instanceOf: TypeError })
+})
+
+function transcript(results: StepResult[], more: Partial<Transcript> = {}): Transcript {
+  const guest = { kernel: '5.10.0-46-cloud-amd64', node: 'v20.20.2', processor: 'QEMU Virtual CPU' }
+  return { ...guest, results, isWhole: true, tail: '', ...more }
+}
+
+const [RAW, RAW_WITH_LOAD] = SEARCH_STEPS
+const PROBED = {
+  supported: true,
+  flags: { COOP_TASKRUN: false, SINGLE_ISSUER: false, SUBMIT_ALL: true },
+}
+
+function stepsWith(more: Record<string, Partial<StepResult>> = {}): StepResult[] {
+  const sound: Record<string, Partial<StepResult>> = {
+    [PROBE]: { json: PROBED },
+    'rust ring': { tally: { passed: 15, failed: 0, notRun: [] } },
+    [RAW]: { json: stress('raw', 1) },
+    [RAW_WITH_LOAD]: { skipped: true },
+    'stress safe': { json: stress('safe', 0) },
+  }
+  return Object.entries({ ...sound, ...more }).map(([name, rest]) => result(name, rest))
+}
+
+function booted(results: StepResult[], more: Partial<Booted> = {}): Booted {
+  return {
+    series: '5.10',
+    version: '5.10.262-1',
+    planned: results.map(({ name }) => name),
+    timedOut: false,
+    seconds: 100,
+    transcript: transcript(results),
+    ...more,
+  }
+}
+
+const searched = { searchedForLoss: true }
+const failures = (outcomes: Outcome[]) => judge(outcomes, searched).failures
+
+test('verdict: a sound run passes, and counts tests, steps, boots and the loss', (t) => {
+  const { passed, failed, failures: none } = judge([booted(stepsWith())], searched)
+  t.deepEqual(none, [])
+  // 15 tests, the probe, two stress runs, the boot, and that something was lost.
+  t.deepEqual({ passed, failed }, { passed: 15 + 1 + 2 + 1 + 1, failed: 0 })
+})
+
+test('verdict: it fails when mode safe lost an operation', (t) => {
+  const lost = booted(stepsWith({ 'stress safe': { status: 1, json: stress('safe', 1) } }))
+  t.deepEqual(failures([lost]), ['5.10: stress safe: mode safe lost 1'])
+  const inNode = booted(stepsWith({ 'node stress safe': { json: stress('safe', 2) } }))
+  t.deepEqual(failures([inNode]), ['5.10: node stress safe: mode safe lost 2'])
+})
+
+test('verdict: it fails when mode raw lost nothing on all kernels, and not when one has lost', (t) => {
+  const lossless = booted(stepsWith({ [RAW]: { json: stress('raw', 0) } }))
+  t.deepEqual(failures([lossless, { ...lossless, series: '7' }]), [
+    'mode raw lost nothing on any kernel, so that mode safe proved nothing',
+  ])
+  t.deepEqual(failures([lossless, booted(stepsWith())]), [])
+  const withLoad = { [RAW_WITH_LOAD]: { json: stress('raw', 1) } }
+  t.deepEqual(failures([booted(stepsWith({ [RAW]: { json: stress('raw', 0) }, ...withLoad }))]), [])
+  t.deepEqual(judge([lossless], { searchedForLoss: false }).failures, [])
+})
+
+test('verdict: what Node lost, or what was lost with add 1, is no loss of the search', (t) => {
+  const beside = {
+    'node stress raw': { json: stress('raw', 5) },
+    'stress raw, add 1': { json: stress('raw', 5) },
+  }
+  t.is(failures([booted(stepsWith({ [RAW]: { json: stress('raw', 0) }, ...beside }))]).length, 1)
+})
+
+test('verdict: a guest that ended without its end marker fails, with what its console showed last', (t) => {
+  const results = stepsWith()
+  const cut = transcript(results, {
+    isWhole: false,
+    tail: 'Kernel panic - not syncing: Attempted to kill init!',
+  })
+  const [failure = '', ...others] = failures([booted(results, { transcript: cut })])
+  t.deepEqual(others, [])
+  t.regex(failure, /^5\.10: the guest ended before its time\n {4}Kernel panic/)
+})
+
+test('verdict: a guest that hangs, and steps that never ran, fail', (t) => {
+  const results = stepsWith().slice(0, 2)
+  const planned = stepsWith().map(({ name }) => name)
+  const cut = transcript(results, { isWhole: false, tail: '--- stress raw' })
+  const [failure = ''] = failures([
+    booted(results, { planned, timedOut: true, seconds: 61.4, transcript: cut }),
+  ])
+  t.regex(
+    failure,
+    /the guest was killed after 61 s, without: stress raw; stress raw, with load; stress safe\n/,
+  )
+  const silent = booted(results, { planned })
+  t.regex(failures([silent])[0] ?? '', /without: stress raw/, 'also if the guest says that it was all')
+})
+
+test('verdict: a test that fails in a guest fails the run, and each is counted', (t) => {
+  const tally = { passed: 13, failed: 2, notRun: [] }
+  const verdict = judge([booted(stepsWith({ 'rust ring': { status: 101, tally } }))], searched)
+  t.is(verdict.failed, 2)
+  t.deepEqual(verdict.failures, ['5.10: rust ring: 2 of 15 tests failed'])
+})
+
+for (const [what, more, failure] of [
+  [
+    'a suite that crashes',
+    { status: null, signal: 'SIGSEGV', tally: { passed: 3, failed: 0, notRun: [] } },
+    'ended by SIGSEGV',
+  ],
+  [
+    'a suite that ends with an error after its tests',
+    { status: 1, tally: { passed: 3, failed: 0, notRun: [] } },
+    'ended with 1',
+  ],
+  ['a suite without tests', { tally: { passed: 0, failed: 0, notRun: [] } }, 'ran no test'],
+  ['a step that hangs', { timedOut: true, seconds: 900 }, 'hangs: killed after 900 s'],
+  ['a stress run without a result', {}, 'printed no result'],
+  ['a stress run without a round', { json: stress('safe', 0, { rounds: 0 }) }, 'finished no round'],
+  [
+    'a value out of nowhere',
+    { status: 1, json: stress('raw', 1, { problems: ['5 are left'] }) },
+    'raw: 5 are left',
+  ],
+  ['a status that says more than the result', { status: 1, json: stress('safe', 0) }, 'ended with 1'],
+] as [string, Partial<StepResult>, string][]) {
+  test(`verdict: ${what} fails`, (t) => {
+    const [found = '', ...others] = failures([booted(stepsWith({ 'stress safe': more }))])
+    t.deepEqual(others, [])
+    t.true(found.startsWith('5.10: stress safe') && found.includes(failure), found)
+  })
+}
+
+test('verdict: a kernel in which the library finds no io_uring fails', (t) => {
+  const probe = { [PROBE]: { json: { supported: false } } }
+  t.deepEqual(failures([booted(stepsWith(probe))]), ['5.10: the library finds no io_uring here'])
+  t.is(failures([booted(stepsWith({ [PROBE]: { status: 1 } }))]).length, 1)
+})
+
+test('verdict: a series that Debian has no more is no failure, unless nothing is left', (t) => {
+  const missing: Outcome = { series: '6.18', why: 'trixie-backports list none' }
+  t.deepEqual(failures([booted(stepsWith()), missing]), [])
+  t.deepEqual(failures([missing]), ['no kernel was booted, so that nothing was shown'])
+})
+
+test('a second boot of a kernel adds to the first', (t) => {
+  const first = booted(stepsWith({ [RAW]: { json: stress('raw', 0) } }))
+  const second = booted([result(SEARCH_STEPS[2], { json: stress('raw', 2) })])
+  t.deepEqual(failures([merge(first, second)]), [])
+  const cut = { ...second, transcript: transcript(second.transcript.results, { isWhole: false }) }
+  t.is(failures([merge(first, cut)]).length, 1)
+})
+
+test('the page holds a row for each kernel, and names what is missing and what did not run', (t) => {
+  const tally = { passed: 15, failed: 0, notRun: ['a slow one (ignored)'] }
+  const more = {
+    'rust ring': { tally },
+    'node stress raw': { json: stress('raw', 0, { add: 1, problems: [] }) },
+  }
+  const outcomes: Outcome[] = [booted(stepsWith(more)), { series: '6.18', why: 'trixie-backports list none' }]
+  const page = formatReport(outcomes, {
+    date: new Date('2026-11-22T12:00:00Z'),
+    command: 'npm run test:kernels',
+    qemu: '7.2.22',
+    qemuArguments: ['-smp', '2'],
+    host: '6.18.44',
+    seconds: 180,
+  })
+  const row =
+    '| 5.10.0-46-cloud-amd64 | 5.10.262-1 | COOP_TASKRUN, SINGLE_ISSUER | 15 | 0 | 4321 | 1 (1 -ENOENT) | 4321 | 0 | 7 | 6 | 65.4 |'
+  for (const part of [
+    row,
+    '| 6.18 | missing: trixie-backports list none |',
+    '| 5.10.0-46-cloud-amd64 | Node | raw | 1 | 12.5 | 4321 | 0 |',
+    '- 5.10.0-46-cloud-amd64: rust ring: a slow one (ignored)',
+    '2026-11-22',
+    'QEMU\n7.2.22',
+    'Linux 6.18.44',
+    'QEMU Virtual CPU',
+    'Node v20.20.2',
+    '`npm run test:kernels`',
+    'at most 180 s',
+  ]) {
+    t.true(page.includes(part), `${part}\n${page}`)
+  }
+  for (const tableRow of page.split('\n').filter((text) => text.startsWith('|'))) {
+    t.true([13, 11].includes(tableRow.split('|').length - 1), tableRow)
+  }
+})
+
+test('a step is described in a line', (t) => {
+  t.is(
+    describe(result(RAW, { json: stress('raw', 2) })),
+    'stress raw: 4321 rounds, lost 2 2 ENOENT, rescued 6, 1 s, ok',
+  )
+  const tally = { passed: 1, failed: 2, notRun: [] }
+  t.is(
+    describe(result('rust ring', { tally, status: 101 })),
+    'rust ring: 1 passed, 2 failed, 1 s, rust ring: 2 of 3 tests failed',
+  )
+})
+
+test('each step has a name of its own, and an end', (t) => {
+  const all = [
+    ...suiteSteps({ rust: ['lib', 'ring'], ava: ['contract.test'] }),
+    ...stressSteps(durations(180)),
+  ]
+  t.is(new Set(all.map(({ name }) => name)).size, all.length)
+  t.true(all.every(({ limitSeconds }) => limitSeconds > 0 && limitSeconds < 3600))
+  const search = all.filter(({ name }) => SEARCH_STEPS.some((searching) => searching === name))
+  const seconds = search.map(({ args }) => Number(args[args.indexOf('--seconds') + 1]))
+  t.is(
+    seconds.reduce((sum, time) => sum + time, 0),
+    180,
+    'the search takes no longer than it was told to',
+  )
+})
+
+test('options: series, seconds and what is written; what is wrong is named', (t) => {
+  t.deepEqual(
+    parseOptions(['--series', '6.12,5.10', '--seconds', '30', '--no-write']).series.map(({ name }) => name),
+    ['5.10', '6.12'],
+  )
+  t.like(parseOptions([]), { seconds: 180, write: undefined, only: undefined })
+  t.like(parseOptions(['--no-write']), { write: false })
+  t.like(parseOptions(['--write', '--only', 'rust|ava']), { write: true, only: /rust|ava/ })
+  for (const [args, words] of [
+    [['--series', '4.19'], /--series knows 5\.10, 6\.1, 6\.12, 6\.18, 7, not '4\.19'/],
+    [['--seconds', 'x'], /--seconds must be/],
+    [['--seconds', '0'], /--seconds must be/],
+    [['--only', '('], /--only must be/],
+    [['--fast'], /--fast/],
+  ] as [string[], RegExp][]) {
+    const error = t.throws(() => parseOptions(args), { instanceOf: UsageError })
+    t.regex(error.message, words)
+  }
+})
+
+test('without QEMU one line says so, and the command fails', (t) => {
+  const args = ['--import=@oxc-node/core/register', 'scripts/kernels.ts']
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd: ROOT,
+    encoding: 'utf8',
+    env: { PATH: '/nowhere' },
+  })
+  t.is(status, 69)
+  t.is(stdout, '')
+  t.is(stderr.trim(), 'test:kernels: qemu-system-x86_64 is missing: apt-get install qemu-system-x86')
+})
