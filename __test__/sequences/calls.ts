@@ -37,6 +37,9 @@ export interface How {
   timeout: number | undefined
 }
 
+/** A timeout of so many milliseconds is waited for; longer ones are there to be overtaken. */
+const SOON = 1
+
 /** A ring, and the calls on it. */
 export interface RingLife {
   ring: Ring
@@ -51,6 +54,8 @@ export type Deliver = (value: unknown, rescued: Buffer | undefined) => void
 
 export interface Begin {
   name: string
+  /** The descriptor that it works on, if it has one. */
+  on?: number
   how: How
   begin: (ring: Ring, options: OperationOptions) => Promise<unknown>
   deliver?: Deliver
@@ -60,6 +65,7 @@ export interface Begin {
 
 export class Call {
   readonly name: string
+  readonly on: number | undefined
   readonly how: How
   readonly life: RingLife
   readonly begun: number
@@ -84,9 +90,10 @@ export class Call {
     clock: Clock,
     violations: Violations,
     shared: AbortController,
-    { name, how, begin, deliver = () => {}, mayFail = () => false }: Begin,
+    { name, on, how, begin, deliver = () => {}, mayFail = () => false }: Begin,
   ) {
     this.name = `${name} ${life.calls.length}`
+    this.on = on
     this.how = how
     this.life = life
     this.#clock = clock
@@ -112,6 +119,12 @@ export class Call {
   /** Whether its cancellation was asked for. */
   get wasAsked(): boolean {
     return this.#causes.size > 0
+  }
+
+  /** Whether it must end although nothing else happens. */
+  get mustEnd(): boolean {
+    const { timeout } = this.how
+    return this.wasAsked || (timeout !== undefined && timeout <= SOON)
   }
 
   /** Its cancellation is asked for. */

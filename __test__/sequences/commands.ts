@@ -62,6 +62,7 @@ const readPipe = fc.record({ which, shape, count, how }).map((given) =>
       const into = destination(world.violations, world.life.ring, given.shape, given.count * WORD)
       const call: Call = world.call({
         name: `readPipe ${given.which}`,
+        on: world.pipes[given.which]?.readFd ?? -1,
         how: given.how,
         begin: (ring, options) => into.begin(ring, world.pipes[given.which]?.readFd ?? -1, null, options),
         deliver: (value, rescued) => {
@@ -87,6 +88,7 @@ const writePipe = fc.record({ which, shape, count, how }).map((given) =>
       const from = source(world.life.ring, given.shape, encode(first, given.count))
       const call = world.call({
         name: `writePipe ${given.which}`,
+        on: world.pipes[given.which]?.writeFd ?? -1,
         how: given.how,
         begin: (ring, options) => from.begin(ring, world.pipes[given.which]?.writeFd ?? -1, null, options),
         deliver: (value) => wrote((value as { bytesWritten: number }).bytesWritten),
@@ -109,6 +111,7 @@ const readCounter = fc.record({ which, shape, how }).map((given) =>
       const into = destination(world.violations, world.life.ring, given.shape, 8)
       const call = world.call({
         name: `readCounter ${given.which}`,
+        on: world.counters[given.which] ?? -1,
         how: given.how,
         begin: (ring, options) => into.begin(ring, world.counters[given.which] ?? -1, null, options),
         deliver: (value, rescued) => {
@@ -142,6 +145,7 @@ const writeCounter = fc.record({ which, shape, amount, how }).map((given) =>
       counter.offer(given.amount)
       world.call({
         name: `writeCounter ${given.which}`,
+        on: world.counters[given.which] ?? -1,
         how: given.how,
         begin: (ring, options) => from.begin(ring, world.counters[given.which] ?? -1, null, options),
         deliver: () => counter.added(given.amount),
@@ -267,6 +271,7 @@ const other = fc
         const { kind } = given
         world.call({
           name: kind,
+          on: kind === 'poll' ? (world.counters[0] ?? -1) : -1,
           how: given.how,
           begin: (ring, options) => others[kind](ring, options, world),
           deliver: (value) => {
@@ -358,10 +363,9 @@ const cancelFd = fc.record({ target: fc.nat({ max: 6 }), isAwaited: fc.boolean()
       ),
     async (_, world) => {
       const fds = [...world.pipes.flatMap(({ readFd, writeFd }) => [readFd, writeFd]), ...world.counters]
-      // The names of calls do not tell their descriptors: any of them may have been meant.
-      world.askAll(() => true)
       const { ring } = world.life
       const fd = fds[given.target]
+      world.ask(fd)
       const cancelling = fd === undefined ? ring.cancelAll() : ring.cancelFd(fd)
       world.cancels.push(cancelling)
       if (given.isAwaited) await cancelling
@@ -385,7 +389,7 @@ const close = fc.record({ target: fc.nat({ max: 5 }) }).map((given) =>
       const ends = world.pipes[target < 2 ? 0 : 1]
       const fd =
         (target >= 4 ? world.counters[target - 4] : target % 2 === 0 ? ends?.readFd : ends?.writeFd) ?? -1
-      world.askAll(() => true)
+      world.ask(fd)
       const call = world.call({
         name: 'close',
         how: { async: false, onCancel: 'reject', signal: 'none', timeout: undefined },

@@ -112,9 +112,12 @@ export class World {
     return call
   }
 
-  /** Asks for the cancellation of calls on the present ring, and says why. */
-  askAll(which: (call: Call) => boolean, cause?: unknown): void {
-    for (const call of this.life.calls) if (call.fate === 'pending' && which(call)) call.ask(cause)
+  /** The present ring is asked to cancel what is pending: on a descriptor, or all of it. */
+  ask(on?: number, cause?: unknown): void {
+    for (const call of this.life.calls) {
+      const isMeant = on === undefined || call.on === on
+      if (call.fate === 'pending' && isMeant && !call.name.startsWith('close')) call.ask(cause)
+    }
   }
 
   /** Ends the present ring, and goes on with a new one. */
@@ -122,7 +125,7 @@ export class World {
     const { life } = this
     const { ring } = life
     const cause = { how }
-    if (how === 'destroy') this.askAll(() => true, cause)
+    if (how === 'destroy') this.ask(undefined, cause)
     life.ending = how === 'close' ? ring.close() : ring.destroy(cause)
     this.life = this.#begin()
   }
@@ -138,8 +141,9 @@ export class World {
     this.violations.throwIfAny()
   }
 
-  /** Ends all rings, and waits for all calls. */
+  /** Waits for what must end by itself, ends all rings, and waits for the other calls. */
   async end(): Promise<void> {
+    await Promise.all(this.calls.filter(({ mustEnd }) => mustEnd).map(({ judged }) => judged))
     for (const { ring, calls } of this.#lives) {
       for (const call of calls) if (call.fate === 'pending') call.ask(undefined)
       await ring.destroy()
