@@ -19,7 +19,10 @@ function binding(): NativeBinding {
 export interface EventfdOptions {
   /** A read takes one instead of all (default `false`). */
   semaphore?: boolean
-  /** Reads and writes by other means answer EAGAIN instead of blocking (default `false`). A ring's wait all the same. */
+  /**
+   * Reads and writes by other means answer EAGAIN instead of blocking (default `false`). A ring's reads wait all the
+   * same; its writes fail with EAGAIN where there is no room, because Linux does not let them wait: `poll` for POLLOUT.
+   */
   nonblocking?: boolean
 }
 
@@ -44,7 +47,10 @@ export function eventfd(initial = 0, options: EventfdOptions = {}): number {
 
 /** Options of {@link pipe}. */
 export interface PipeOptions {
-  /** Reads and writes by other means answer EAGAIN instead of blocking (default `false`). A ring's wait all the same. */
+  /**
+   * Reads and writes by other means answer EAGAIN instead of blocking (default `false`). A ring's reads wait all the
+   * same; its writes fail with EAGAIN where there is no room, because Linux does not let them wait: `poll` for POLLOUT.
+   */
   nonblocking?: boolean
 }
 
