@@ -6,6 +6,7 @@
 
 mod chunk;
 mod mapping;
+mod poison;
 
 pub use chunk::Memory;
 use chunk::{Chunk, Origin};
@@ -162,6 +163,7 @@ impl Arena {
             Some(class) => self.shared.take_class(class)?,
             None => self.shared.take_large(length)?,
         };
+        poison::allow(mapping.address().as_ptr() as usize + start, length);
         let chunk = Chunk::new(mapping, start, origin, Arc::clone(&self.shared));
         Ok((Memory::new(Arc::new(chunk), length), is_fresh))
     }
@@ -217,6 +219,7 @@ impl Shared {
             return Err(self.full(state, size));
         }
         let mapping = Mapping::new(size).map_err(ArenaError::Map)?;
+        poison::forbid(mapping.address().as_ptr() as usize, size);
         state.usage.mapped += size;
         Ok(mapping)
     }
@@ -227,15 +230,19 @@ impl Shared {
 
     /// Takes a piece back whose last holder is gone.
     fn give_back(&self, mapping: Arc<Mapping>, start: usize, origin: Origin) {
+        let size = match origin {
+            Origin::Class(class) => CLASSES[class],
+            Origin::Large => mapping.length(),
+        };
+        poison::forbid(mapping.address().as_ptr() as usize + start, size);
         let mut state = self.lock();
         state.has_changed = true;
         match origin {
             Origin::Class(class) => {
-                state.usage.held -= CLASSES[class];
+                state.usage.held -= size;
                 state.free[class].push((mapping, start));
             }
             Origin::Large => {
-                let size = mapping.length();
                 state.usage.held -= size;
                 match Arc::try_unwrap(mapping) {
                     Ok(mapping) if state.idle_bytes + size <= IDLE_BYTES => {
@@ -338,6 +345,24 @@ mod tests {
         drop(pieces);
         assert_eq!(arena.usage().held, 0);
         arena.allocate(60 << 20).expect("their slabs make way");
+    }
+
+    #[cfg(asan)]
+    #[test]
+    fn clause_3_what_nobody_holds_is_forbidden() {
+        use poison::is_forbidden;
+        let arena = Arena::new(64 << 20);
+        for length in [1, 100, 4096, 5000, 300_000, 3 << 20] {
+            let memory = arena.allocate(length).unwrap();
+            let (first, last) = (memory.address(), memory.address() + length - 1);
+            assert!(!is_forbidden(first) && !is_forbidden(last), "{length}");
+            assert!(length % 4096 == 0 || is_forbidden(last + 1), "{length}: what is beyond it");
+            let other = memory.clone();
+            drop(memory);
+            assert!(!is_forbidden(first), "{length}: it is still held");
+            drop(other);
+            assert!(is_forbidden(first) && is_forbidden(last), "{length}");
+        }
     }
 
     #[test]

@@ -61,6 +61,8 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        // Whoever maps these addresses next may use them.
+        super::poison::allow(self.address.as_ptr() as usize, self.length);
         // SAFETY: the range is this mapping's own, and its last holder is gone.
         unsafe { libc::munmap(self.address.as_ptr().cast(), self.length) };
     }
