@@ -1,12 +1,18 @@
 /** What `npm run test:kernels` makes of what it reads. (That it boots anything, only it shows itself.) */
 import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 
+import { X64 } from '../scripts/kernels/architecture.js'
+import { Cache } from '../scripts/kernels/cache.js'
 import { readConsole, type Transcript } from '../scripts/kernels/console.js'
 import { isGone, mirrorsIn } from '../scripts/kernels/debian.js'
+import { Missing } from '../scripts/kernels/failure.js'
 import { type GuestRecord, MARK, type StepResult } from '../scripts/kernels/job.js'
+import { fetchKernel } from '../scripts/kernels/kernel.js'
 import { parseOptions, UsageError } from '../scripts/kernels/options.js'
 import { type Booted, describe, merge, type Outcome } from '../scripts/kernels/outcome.js'
 import { candidates, parseIndex } from '../scripts/kernels/package-names.js'
@@ -14,6 +20,7 @@ import { durations, PROBE, SEARCH_STEPS, stressSteps, suiteSteps } from '../scri
 import { formatReport } from '../scripts/kernels/report.js'
 import { lostIn, stressRuns } from '../scripts/kernels/stress-result.js'
 import { judge } from '../scripts/kernels/verdict.js'
+import { directoryFor } from './helpers.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const FLAVOUR = 'cloud-amd64'
@@ -443,4 +450,71 @@ test('without QEMU one line says so, and the command fails', (t) => {
   t.is(status, 69)
   t.is(stdout, '')
   t.is(stderr.trim(), 'test:kernels: qemu-system-x86_64 is missing: apt-get install qemu-system-x86')
+})
+
+/** Programs of these names that print what they are told to, instead of apt's own. */
+function fakeApt(t: ExecutionContext, scripts: Record<string, string>): Cache {
+  const directory = directoryFor(t)
+  const { PATH } = process.env
+  process.env['PATH'] = `${directory}:${PATH}`
+  t.teardown(() => (process.env['PATH'] = PATH))
+  for (const [name, script] of Object.entries(scripts)) {
+    writeFileSync(join(directory, name), `#!/bin/sh\n${script}`, { mode: 0o755 })
+  }
+  return new Cache(join(directory, 'cache'))
+}
+
+const LISTED = `case "$*" in
+  *search*) echo 'linux-image-5.10.0-46-cloud-amd64 - Linux'; echo 'linux-image-5.10.0-45-cloud-amd64 - Linux' ;;
+  *show*) printf 'Package: linux-image-5.10.0-%s-cloud-amd64\\nVersion: 5.10.%s-1\\n\\n' 46 262 45 261 ;;
+esac`
+const SERIES_510 = { name: '5.10', suites: ['bullseye', 'bullseye-security'] }
+const MIRROR = { main: 'http://mirror.example/debian', security: 'http://mirror.example/debian-security' }
+
+test.serial('a kernel whose file answers 404 is passed over for the next older one', async (t) => {
+  const cache = fakeApt(t, {
+    'apt-cache': LISTED,
+    'apt-get': `case "$*" in
+      *download*46-cloud*) echo 'E: Failed to fetch http://x/y.deb  404  Not Found' >&2; exit 100 ;;
+      *download*45-cloud*) mkdir -p boot && echo kernel > boot/vmlinuz-45 && tar -cf kernel.deb ./boot ;;
+    esac`,
+    // A tarball stands in for the package.
+    'dpkg-deb': 'cat "$2"',
+  })
+  const kernel = await fetchKernel(cache, MIRROR, SERIES_510, X64)
+  t.like(kernel, { series: '5.10', package: { version: '5.10.261-1' }, modules: [] })
+  if (!('image' in kernel)) return
+  t.is(readFileSync(kernel.image, 'utf8'), 'kernel\n')
+  fakeApt(t, {
+    'apt-get': 'case "$*" in *download*45*) exit 1 ;; *download*) echo " 404 " >&2; exit 1 ;; esac',
+  })
+  t.deepEqual(await fetchKernel(cache, MIRROR, SERIES_510, X64), kernel, 'the second time from the cache')
+})
+
+test.serial('a series is missing, and no failure, where its suites hold no kernel of it', async (t) => {
+  const gone = "E: The repository 'http://x/debian bullseye Release' no longer has a Release file."
+  const cache = fakeApt(t, { 'apt-cache': ':', 'apt-get': `echo "${gone}" >&2; exit 100` })
+  const found = await fetchKernel(cache, MIRROR, SERIES_510, X64)
+  t.deepEqual(found, { series: '5.10', why: `bullseye and bullseye-security list none (${gone})` })
+  const all404 = fakeApt(t, {
+    'apt-cache': LISTED,
+    'apt-get': 'case "$*" in *download*) echo " 404 " >&2; exit 100 ;; esac',
+  })
+  const unfetchable = await fetchKernel(all404, MIRROR, SERIES_510, X64)
+  t.deepEqual(unfetchable, {
+    series: '5.10',
+    why: 'bullseye and bullseye-security list 2, and none can be fetched',
+  })
+})
+
+test.serial('a mirror that does not answer is an error in one line', async (t) => {
+  for (const [complaint, status] of [
+    ["W: Failed to fetch http://x/InRelease  Could not resolve 'x'", 0],
+    ['E: Failed to fetch http://x/InRelease  Could not connect to x:80', 100],
+    ['', 100],
+  ] as const) {
+    const cache = fakeApt(t, { 'apt-cache': LISTED, 'apt-get': `echo "${complaint}" >&2; exit ${status}` })
+    const error = await t.throwsAsync(fetchKernel(cache, MIRROR, SERIES_510, X64), { instanceOf: Missing })
+    t.regex(error.message, /^the Debian mirror does not answer: .+$/)
+  }
 })

@@ -117,7 +117,7 @@ class Run {
     const programs = await buildPrograms(this.#root)
     const tree = this.#cache.scratch('tree')
     await layOut({ root: this.#root, programs, node, libraries }, tree)
-    const archive = join(this.#cache.root, 'shared.cpio')
+    const archive = join(this.#cache.scratch('shared'), 'cpio')
     await pack(tree, archive)
     const suites = { rust: sorted(programs.rustSuites.keys()), ava: avaSuites(tree) }
     rmSync(tree, { recursive: true })

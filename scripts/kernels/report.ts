@@ -51,7 +51,7 @@ ${table(
 
 The stress test in Rust, \`--add 0\`: a lost read can only be ended by another cancel. Mode raw ends with its first
 loss; a second number says that it took a second load in the guest. "Does without": flags of a ring that the kernel
-does not know.
+does not know. The library uses no flags of a cancel (5.19 and later) on any kernel.
 
 ## The other runs
 
