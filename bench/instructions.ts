@@ -3,18 +3,32 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { output } from './command.js'
-import { SCRATCH } from './paths.js'
+import { PROGRAMS, SCRATCH } from './paths.js'
 import { built } from './peers.js'
 import type { Instructions, Results } from './results.js'
 
-/** Operations of the shorter run; the longer has twice as many, and the difference is theirs alone. */
+/** Of a run in Rust. */
 const OPERATIONS = 20_000
 /** Operations in each flush. */
 const BATCHES = [1, 32]
 const WORKS = ['nop', 'read', 'cancel']
 
+/** Of a run in Node, which valgrind slows down most before the first operation. */
+const BINDING_OPERATIONS = 3200
+
+/**
+ * The calls from JavaScript into the binding: what is not below them is not counted. None of them is below another,
+ * which would end the count.
+ */
+const BINDING_CALLS = ['submit::nop', 'submit::read', 'submit::read_region', 'cancel', 'flush'].map(
+  (name) => `--toggle-collect=uring_safe_cancel_node::calls::${name}`,
+)
+
 /** Rejects where there is no valgrind. `path` is a file of blocks. */
-export async function countInstructions(path: string): Promise<NonNullable<Results['instructions']>> {
+export async function countInstructions(
+  path: string,
+  isQuick: boolean,
+): Promise<NonNullable<Results['instructions']>> {
   const valgrind = (await output('valgrind', ['--version'])).trim()
   const directory = mkdtempSync(join(SCRATCH, 'callgrind-'))
   const figures: Instructions[] = []
@@ -22,13 +36,12 @@ export async function countInstructions(path: string): Promise<NonNullable<Resul
     for (const work of WORKS) {
       for (const batch of BATCHES) {
         const what = `${work}, ${batch} in flight`
-        figures.push(
-          { name: `${what}: the core`, instructions: await perOperation(directory, core(work, batch)) },
-          {
-            name: `${what}: the floor`,
-            instructions: await perOperation(directory, floor(work, batch, path)),
-          },
-        )
+        const of = async (name: string, run: Run) => {
+          figures.push({ name: `${what}: ${name}`, instructions: await perOperation(directory, run) })
+        }
+        await of('the floor', floor(work, batch, path))
+        await of('the core', core(work, batch))
+        if (!isQuick) await of('the binding and the core', binding(work, batch, path))
       }
     }
   } finally {
@@ -37,32 +50,53 @@ export async function countInstructions(path: string): Promise<NonNullable<Resul
   return { valgrind, figures }
 }
 
-/** A command that does so many operations, and what it is told on stdin. */
-type Run = (operations: number) => { command: string[]; input: string }
+/** A program whose instructions are counted. */
+interface Run {
+  /** Operations of the shorter run; the longer has twice as many, and the difference is theirs alone. */
+  operations: number
+  command: (operations: number) => string[]
+  /** What it is told on stdin. */
+  input?: (operations: number) => string
+  /** Options of callgrind. */
+  options?: string[]
+}
 
 function core(work: string, batch: number): Run {
-  return (operations) => ({
-    command: [built('instructions'), work, String(batch), String(operations)],
-    input: '',
-  })
+  return {
+    operations: OPERATIONS,
+    command: (operations) => [built('instructions'), work, String(batch), String(operations)],
+  }
 }
 
 function floor(work: string, concurrency: number, path: string): Run {
-  return (operations) => ({
-    command: [built('floor'), 'serve', JSON.stringify({ work, path })],
-    input: JSON.stringify({ concurrency, operations, measure: 'speed' }),
-  })
+  return {
+    operations: OPERATIONS,
+    command: () => [built('floor'), 'serve', JSON.stringify({ work, path })],
+    input: (operations) => JSON.stringify({ concurrency, operations, measure: 'speed' }),
+  }
+}
+
+function binding(work: string, batch: number, path: string): Run {
+  const program = join(PROGRAMS, 'counted.js')
+  return {
+    operations: BINDING_OPERATIONS,
+    command: (operations) => [process.execPath, program, JSON.stringify({ work, batch, operations, path })],
+    options: BINDING_CALLS,
+  }
 }
 
 async function perOperation(directory: string, run: Run): Promise<number> {
-  const [once, twice] = [await count(directory, run(OPERATIONS)), await count(directory, run(2 * OPERATIONS))]
-  return (twice - once) / OPERATIONS
+  const { operations } = run
+  const counts = await Promise.all([count(directory, run, operations), count(directory, run, 2 * operations)])
+  return (counts[1] - counts[0]) / operations
 }
 
-async function count(directory: string, { command, input }: ReturnType<Run>): Promise<number> {
-  const file = join(directory, 'out')
-  await output('valgrind', ['--tool=callgrind', `--callgrind-out-file=${file}`, ...command], input)
-  const total = /^(?:summary|totals): (\d+)$/m.exec(readFileSync(file, 'utf8'))?.[1]
-  if (total === undefined) throw new Error('callgrind wrote no total')
-  return Number(total)
+async function count(directory: string, run: Run, operations: number): Promise<number> {
+  const file = join(directory, `out-${operations}`)
+  const options = [`--callgrind-out-file=${file}`, ...(run.options ?? [])]
+  const command = ['--tool=callgrind', ...options, ...run.command(operations)]
+  await output('valgrind', command, run.input?.(operations))
+  const total = Number(/^(?:summary|totals): (\d+)$/m.exec(readFileSync(file, 'utf8'))?.[1])
+  if (!(total > 0)) throw new Error('callgrind counted nothing: are there symbols?')
+  return total
 }

@@ -158,7 +158,7 @@ async function run(options: Options): Promise<void> {
   if (wants('instructions')) {
     progress('instructions')
     try {
-      results.instructions = await countInstructions(paths.random)
+      results.instructions = await countInstructions(paths.random, options.quick)
     } catch (error) {
       results.skipped.push({ name: 'instructions', why: String(error) })
     }

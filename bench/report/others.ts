@@ -54,7 +54,7 @@ export function memorySection({ operations, variants }: NonNullable<Results['mem
 export function instructionsSection({ valgrind, figures }: NonNullable<Results['instructions']>): string {
   return [
     '## Instructions of the native hot path',
-    `User-space instructions of one operation, counted by callgrind (${valgrind}): the core from submission to completion on the real kernel, without Node-API and JavaScript; the floor for comparison. Two runs of which one has twice as many operations; the difference.`,
+    `User-space instructions of one operation, counted by callgrind (${valgrind}): the floor; the core from submission to completion, without Node; and all that runs below the binding's calls in Node (Node-API included, JavaScript not). It is the difference of two runs of which one has twice as many operations, on the real kernel.`,
     table(
       ['', 'instructions an operation'],
       figures.map(({ name, instructions }) => [name, digits(instructions)]),
