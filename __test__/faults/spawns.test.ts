@@ -4,6 +4,7 @@ import { randomFillSync } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, constants, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 
 import test, { type ExecutionContext } from 'ava'
 import { pipe, type Ring } from 'uring-safe-cancel'
@@ -15,8 +16,8 @@ const SPAWNS = 1000
 const WIDTH = 8
 const BLOCK_BYTES = 256 << 10
 const BLOCKS = 32
-/** Spawning keeps the event loop: it goes on until so many reads were under way beside it. */
-const LEAST_READS = 200
+/** Spawning goes on until so many reads were under way beside it. */
+const LEAST_READS = 32
 
 /** Reads a file by O_DIRECT without end, into memory of every kind, and checks each byte. */
 class DirectReads {
@@ -74,6 +75,8 @@ test('a thousand spawns beside O_DIRECT reads: every byte is right', async (t) =
         const child = spawn('/bin/true', { stdio: 'ignore' })
         t.is((await once(child, 'exit'))[0], 0)
       }
+      // Ends of children that follow one another keep libuv from everything else.
+      await delay(1)
     }
   }
   await Promise.all([some(), some(), some()])
