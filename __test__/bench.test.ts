@@ -18,6 +18,7 @@ import { upTo } from '../bench/works/workers.js'
 const WORKS = allWorks({
   random: '/random',
   sequential: '/sequential',
+  sequentialBytes: 1 << 30,
   written: '/written',
   fileSystem: 'ext4',
   processors: 4,

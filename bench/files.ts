@@ -6,8 +6,8 @@ import { freemem } from 'node:os'
 export const BLOCK = 4096
 /** Random reads: larger than any processor's cache. */
 export const RANDOM_BYTES = 256 << 20
-/** Reads one after the other: the size that the issue names. */
-export const SEQUENTIAL_BYTES = 1 << 30
+/** Reads one after the other: the size that the issue names, and that of a short run. */
+export const SEQUENTIAL_BYTES = { full: 1 << 30, quick: 128 << 20 }
 
 /** Blocks written or read at once while a file is made: 4 MiB. */
 const BATCH = 1024

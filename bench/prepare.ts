@@ -29,11 +29,12 @@ export function buildPrograms(): void {
 }
 
 /** Where the files are, and what else the works want to know of this machine. */
-export function groundOf(processors: number): Ground {
+export function groundOf(processors: number, isQuick: boolean): Ground {
   mkdirSync(SCRATCH, { recursive: true })
   return {
     random: join(SCRATCH, 'random.bin'),
     sequential: join(SCRATCH, 'sequential.bin'),
+    sequentialBytes: isQuick ? SEQUENTIAL_BYTES.quick : SEQUENTIAL_BYTES.full,
     written: join(SCRATCH, 'written.bin'),
     fileSystem: fileSystemOf(SCRATCH),
     processors,
@@ -52,11 +53,11 @@ export function makeFiles(
   if (uses(ground.written).length > 0) makeFile(ground.written, RANDOM_BYTES)
   const sequential = uses(ground.sequential)
   if (sequential.length === 0) return []
-  if (fitsInCache(SEQUENTIAL_BYTES)) {
-    makeFile(ground.sequential, SEQUENTIAL_BYTES)
+  if (fitsInCache(ground.sequentialBytes)) {
+    makeFile(ground.sequential, ground.sequentialBytes)
     return []
   }
-  const why = 'too little memory is free to keep 1 GiB in the page cache'
+  const why = 'too little memory is free to keep the file in the page cache'
   return sequential.map(({ title }) => ({ name: title, why }))
 }
 

@@ -121,7 +121,7 @@ async function run(options: Options): Promise<void> {
 
   const peers = await findPeers()
   const processors = availableParallelism()
-  const paths = groundOf(processors)
+  const paths = groundOf(processors, options.quick)
   const works = chosenWorks(options, paths)
   const wants = (extra: string) => options.only.length === 0 || options.only.includes(extra)
   progress('files')
@@ -174,6 +174,6 @@ async function run(options: Options): Promise<void> {
 
 const options = parseOptions(process.argv.slice(2))
 if (options === 'help') console.log(HELP)
-else if (options === 'list') console.log(knownIds(allWorks(groundOf(1))).join('\n'))
+else if (options === 'list') console.log(knownIds(allWorks(groundOf(1, false))).join('\n'))
 else await run(options)
 process.exit()

@@ -12,19 +12,27 @@ export interface Ground {
   /** Paths of the files. */
   random: string
   sequential: string
+  sequentialBytes: number
   written: string
   fileSystem: string
   processors: number
 }
 
-export function allWorks({ random, sequential, written, fileSystem, processors }: Ground): Work[] {
+export function allWorks({
+  random,
+  sequential,
+  sequentialBytes,
+  written,
+  fileSystem,
+  processors,
+}: Ground): Work[] {
   return [
     nops(),
     smallReads(random),
     directReads(random, fileSystem),
     durableWrites(written, fileSystem),
     ...[64, 256, 1024].map((kib) => largeReads(random, kib)),
-    sequentialReads(sequential),
+    sequentialReads(sequential, sequentialBytes),
     ...pingPongs(),
     cancels(),
     workerReads(random, processors),

@@ -1,5 +1,5 @@
 /** Reads of files. */
-import { BLOCK, RANDOM_BYTES, SEQUENTIAL_BYTES } from '../files.js'
+import { BLOCK, RANDOM_BYTES } from '../files.js'
 import type { Settings } from '../protocol.js'
 import type { Variant, Work } from '../work.js'
 import { floor, node, on, registeredFloor } from './variants.js'
@@ -99,18 +99,18 @@ export function largeReads(path: string, kib: number): Work {
   }
 }
 
-export function sequentialReads(path: string): Work {
+export function sequentialReads(path: string, bytes: number): Work {
   const settings: Settings = { work: 'read', path, length: CHUNK, sequential: true }
   const { core, own, none, callback, handle } = waysToRead(settings)
   return {
     id: 'sequential',
-    title: 'sequential read of 1 GiB',
-    description: `An operation is the read of the next ${CHUNK >> 10} KiB of a cached file of ${SEQUENTIAL_BYTES >> 30} GiB; a slice is the whole file.`,
+    title: `sequential read of ${bytes >> 20} MiB`,
+    description: `An operation is the read of the next ${CHUNK >> 10} KiB of a cached file; a slice is the whole file.`,
     unit: 'in flight',
     concurrency: [1, 16],
     peer: 'callback',
     details: [],
-    operations: SEQUENTIAL_BYTES / CHUNK,
+    operations: bytes / CHUNK,
     variants: [
       floor(settings),
       registeredFloor(settings),

@@ -75,7 +75,9 @@ fn workers(work: &Value, slice: &Slice, seed: u32) -> io::Result<Value> {
                         read.prepare(&ring, lanes)?;
                         Ok((read, ring))
                     });
-                    // Also after a failure: the others wait for all.
+                    // Also after a failure: the others wait for all. Once when all are made, and once when
+                    // the processor time so far is known.
+                    barrier.wait();
                     barrier.wait();
                     let (mut read, mut ring) = made?;
                     let begun = Instant::now();
@@ -86,6 +88,7 @@ fn workers(work: &Value, slice: &Slice, seed: u32) -> io::Result<Value> {
             .collect();
         barrier.wait();
         let before = Usage::now();
+        barrier.wait();
         let results: Vec<_> =
             running.into_iter().map(|thread| thread.join().expect("no panic")).collect();
         (results, Usage::now().since(before))
