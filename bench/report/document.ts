@@ -39,5 +39,5 @@ export function documentOf(results: Results, notes: string, plots: ReadonlyMap<s
       ? []
       : ['## Left out', skipped.map(({ name, why }) => `- ${name}: ${why}`).join('\n')]),
   ]
-  return `${parts.join('\n\n')}\n`
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`
 }
