@@ -13,7 +13,7 @@ import { Ring } from 'uring-safe-cancel'
 
 import { type Ground, LANES } from './soak/lanes.js'
 import { LEAKS } from './soak/leak.js'
-import { collect, emptySeries, sample } from './soak/sample.js'
+import { ARENA_BYTES, collect, emptySeries, sample } from './soak/sample.js'
 import { judge, LEAST_VALUES, type Verdict } from './soak/verdict.js'
 
 /** How many times a run is measured: enough for a slope, and each spell long enough to be a load. */
@@ -47,13 +47,6 @@ process.on('SIGINT', () => {
   interruption.abort()
   console.log('interrupted: the spell ends, and then the verdict comes')
 })
-
-/**
- * An arena gives no memory back to the system before it is full: until then its mappings follow the most that V8 had not
- * collected yet, and with the default of 1 GiB that goes on rising, ever more slowly, for hours. This one is small, and
- * filled at the start, so that mappings which nobody counts would show.
- */
-const ARENA_BYTES = 64 << 20
 
 const ground: Ground = {
   ring: new Ring({ completionEntries: 1024, arenaBytes: ARENA_BYTES }),
