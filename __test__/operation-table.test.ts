@@ -213,16 +213,23 @@ test('the open of a FIFO without a peer ends by its cancel, and leaves no descri
   const fifo = join(directoryFor(t), 'fifo')
   execFileSync('mkfifo', [fifo])
   for (const flags of [constants.O_RDONLY, constants.O_WRONLY]) {
-    await endsByCancel(t, ring, `open, FIFO (flags ${flags})`, () =>
-      ring.open(fifo, flags, 0, { async: true }),
-    )
+    for (const async of [false, true]) {
+      await endsByCancel(t, ring, `open, FIFO (flags ${flags}, async: ${async})`, () =>
+        ring.open(fifo, flags, 0, { async }),
+      )
+    }
   }
   t.false(openDescriptors().includes(fifo))
-  // Linux looks at it inline first, without waiting: a reader gets it, and a writer ENXIO.
-  const writing = await fate(ring.open(fifo, constants.O_WRONLY))
-  const reader = await ring.open(fifo, 'r')
-  row(t, 'open, FIFO, plain', { writing, reading: 'opened' })
-  closeSync(reader)
+  // Without O_NONBLOCK a reader waits for a writer, and gets what that writes instead of an end of file.
+  const [reader, writer] = await Promise.all([ring.open(fifo, 'r'), ring.open(fifo, 'w')])
+  const [{ bytesRead }] = await Promise.all([ring.read(reader, { length: 5 }), ring.write(writer, 'hello')])
+  t.is(bytesRead, 5)
+  closeAfter(t, reader, writer)
+  const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
+  const lonely = join(directoryFor(t), 'lonely')
+  execFileSync('mkfifo', [lonely])
+  t.is(await fate(ring.open(lonely, O_WRONLY | O_NONBLOCK)), 'ENXIO')
+  closeAfter(t, await ring.open(lonely, O_RDONLY | O_NONBLOCK))
 })
 
 test('a number that is closed and used again: asynchronous, queued and parked operations keep their file', async (t) => {

@@ -306,7 +306,7 @@ export class Ring extends EventEmitter<RingEvents> {
 
   /**
    * Opens a path, close-on-exec, and resolves to the descriptor's number, which is yours to close. `flags` as in
-   * node:fs (default `'r'`), `mode` for a new file (default 0o666).
+   * node:fs (default `'r'`), `mode` for a new file (default 0o666). It waits where open(2) does: a FIFO for its peer.
    *
    * Cancelled, it leaves no descriptor behind: either you get it, or it is closed.
    */

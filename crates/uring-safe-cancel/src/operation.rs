@@ -140,6 +140,12 @@ impl Operation {
         !matches!(self, Self::Close(_))
     }
 
+    /// Whether it needs `IOSQE_ASYNC` to wait as its system call does.
+    #[inline]
+    pub(crate) fn needs_worker(&self) -> bool {
+        matches!(self, Self::Open(open) if open.may_wait())
+    }
+
     /// What the CQE's result means for this operation.
     #[inline]
     pub(crate) fn translate(&self, result: i32) -> i32 {

@@ -207,8 +207,9 @@ impl<K: Kernel, C> Ring<K, C> {
                 return Err(Refused { refusal, operation, client });
             }
         }
+        let in_worker = extra.asynchronous || operation.needs_worker();
         // What a worker refuses is submitted again, plain.
-        let asynchronous = extra.asynchronous && operation.is_repeatable();
+        let asynchronous = in_worker && operation.is_repeatable();
         let held =
             Held { client, operation, asynchronous, number, in_line, parked, timed_out: false };
         let key = match self.table.insert(held) {

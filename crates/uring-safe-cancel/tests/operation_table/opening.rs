@@ -65,9 +65,10 @@ fn a_fifo_without_a_peer() {
     std::fs::remove_file(path).unwrap();
 }
 
-/// The first, inline attempt opens with O_NONBLOCK: to read that succeeds without a peer, to write it is ENXIO.
+/// The kernel's first, inline attempt opens with O_NONBLOCK: to read that succeeds without a peer, to write it is
+/// ENXIO. The library waits as open(2) does.
 #[test]
-fn a_fifo_without_a_peer_opened_plain_does_not_wait() {
+fn a_fifo_without_a_peer_opened_plain_waits_only_in_the_library() {
     let path = fifo();
     let name = c_path(&path);
     // The name is looked up in the cache only.
@@ -86,8 +87,34 @@ fn a_fifo_without_a_peer_opened_plain_does_not_wait() {
             fate.result,
             words(&ours)
         );
+        assert_eq!(ours.completion.verdict, Verdict::Cancelled);
+        assert!(ours.completion.opened.is_none());
         if fate.result >= 0 {
             drop(super::environment::owned(fate.result));
+        }
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_fifo_opened_with_o_nonblock_does_not_wait() {
+    let path = fifo();
+    let name = c_path(&path);
+    for (flags, expected) in [
+        (libc::O_WRONLY, Verdict::Failed(libc::ENXIO)),
+        (libc::O_RDWR, Verdict::Completed(0)),
+        (libc::O_RDONLY, Verdict::Completed(0)),
+    ] {
+        let mut ring = ours::ring();
+        let open = Open::new(ring.arena(), &name, flags | libc::O_NONBLOCK, 0).unwrap();
+        ours::submit(&mut ring, open, extra(false), 0);
+        let mut done = Vec::new();
+        while done.is_empty() {
+            ring.flush_and_wait(&mut |completion| done.push(completion));
+        }
+        match (expected, done[0].verdict) {
+            (Verdict::Completed(_), Verdict::Completed(_)) => assert!(done[0].opened.is_some()),
+            (expected, verdict) => assert_eq!(verdict, expected),
         }
     }
     std::fs::remove_file(path).unwrap();
