@@ -201,6 +201,11 @@ impl Machine {
         matches!(self.cancel, Cancel::Outstanding | Cancel::Overdue)
     }
 
+    /// Whether it is (or is to be) submitted with `IOSQE_ASYNC`, as far as the kernel lets it.
+    pub fn is_asynchronous(&self) -> bool {
+        self.asynchronous
+    }
+
     /// Whether it was reported as stuck.
     pub fn is_stuck(&self) -> bool {
         self.stuck
@@ -290,6 +295,7 @@ impl Machine {
             return None;
         }
         if self.asynchronous && errno == libc::EAGAIN {
+            self.asynchronous = false;
             return None;
         }
         // The client's errno.h has no name for the restart results.

@@ -635,6 +635,23 @@ fn clause_4_nothing_lost_async_refused_with_eagain_is_submitted_plain() {
 }
 
 #[test]
+fn clause_4_nothing_lost_async_is_kept_or_not_by_the_result_and_not_by_the_notification_after_it() {
+    for (result, submissions) in [(-libc::EINTR, [true, true]), (-libc::EAGAIN, [true, false])] {
+        let (mut ring, fake) = ring();
+        let file = seekable();
+        let extra = Extra { asynchronous: true, timeout: None };
+        let key = submit_at_position(&mut ring, &file, extra, 7);
+        settle(&mut ring);
+        fake.post(key, result, true, false);
+        fake.post(key, 0, false, true);
+        assert_eq!(settle(&mut ring), []);
+        assert_eq!(fake.submissions(key), submissions);
+        fake.complete(key, 1);
+        assert_eq!(settle(&mut ring), [(7, Verdict::Completed(1))]);
+    }
+}
+
+#[test]
 fn clause_4_nothing_lost_async_refused_with_eagain_after_a_cancel_is_cancelled() {
     let (mut ring, fake) = ring();
     let file = seekable();

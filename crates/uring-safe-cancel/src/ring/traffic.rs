@@ -5,7 +5,7 @@ use super::deadlines::Due;
 use super::{Completion, Flushed, Held, Ring};
 use crate::descriptor::Descriptor;
 use crate::kernel::{Cqe, Kernel, QueueFull, Submission, Work};
-use crate::machine::{is_interruption, Event, Verdict};
+use crate::machine::{Event, Verdict};
 use crate::table::{Outcome, Settled};
 use crate::tag::{Key, Kind, Tag};
 use std::os::fd::RawFd;
@@ -178,8 +178,8 @@ impl<K: Kernel, C> Ring<K, C> {
                 let event = Event::TargetCompleted { result, more, notification };
                 let Outcome { actions, settled } = self.table.apply(key, event);
                 if actions.resubmit {
-                    let held = self.table.payload_mut(key)?;
-                    held.asynchronous &= is_interruption(cqe.result);
+                    let asynchronous = self.table.machine(key)?.is_asynchronous();
+                    self.table.payload_mut(key)?.asynchronous = asynchronous;
                     self.table.enqueue_first(key);
                 }
                 settled.map(|settled| self.finish(settled, false))
