@@ -60,11 +60,15 @@ pub struct Client {
     received: u64,
     discarded: u64,
     discards: u64,
+    rescued: u64,
+    reported: u64,
     /// Bytes of core memory that operations, the client, and what was given up hold.
     held: usize,
     /// The most pieces of memory at a time, about.
     most_pieces: usize,
     is_open: bool,
+    /// Files whose number is in SQEs that were not flushed.
+    unlooked: Vec<usize>,
     /// Something was submitted or cancelled since the last flush.
     is_dirty: bool,
     /// The last flush wants another.
@@ -99,9 +103,12 @@ impl Client {
             received: 0,
             discarded: 0,
             discards: 0,
+            rescued: 0,
+            reported: 0,
             held: 0,
             most_pieces: 0,
             is_open: true,
+            unlooked: Vec::new(),
             is_dirty: false,
             again: false,
             drain_deadline: None,
@@ -156,12 +163,18 @@ impl Client {
             self.count(Fault::FlushedAgain);
         } else {
             assert!(self.world().submissions.is_empty(), "SQEs that nobody would hand over");
+            self.unlooked.clear();
         }
         self.world().begin_deadlines();
         for (completion, stage) in std::mem::take(&mut self.done) {
             self.settle(completion, stage);
         }
         self.take_reports();
+        if self.ring.pending() == 0 && self.kept.is_empty() && !self.ring.is_given_up() {
+            let open = self.files.retired.iter().filter(|file| file.is_open()).count();
+            assert_eq!(open, 0, "clause 5: the ring keeps a file open that nobody uses");
+            self.files.retired.clear();
+        }
     }
 
     /// Whether something tells the client to flush.

@@ -170,10 +170,12 @@ impl Configuration {
 
 impl KernelHabits {
     fn new(random: &mut Rng) -> Self {
+        // What is interrupted over and over costs a hundred submissions, so that this is rare.
+        let storm = if random.u8(..16) == 0 { 1015 } else { 400 };
         Self {
             short: Chance::swarm(random, 900),
-            interrupted: Chance::swarm(random, 1015),
-            restart: Chance::swarm(random, 600),
+            interrupted: Chance::swarm(random, storm),
+            restart: Chance::swarm(random, storm),
             again: Chance::swarm(random, 600),
             error: Chance::swarm(random, 400),
             more: Chance::swarm(random, 600),

@@ -34,6 +34,7 @@ faults! {
     More = "CQEs with F_MORE",
     ErrorAfterMore = "errors after bytes with F_MORE",
     Notification = "memory announced as free by NOTIF",
+    NotificationAfterError = "memory announced as free after an error",
     EnterInterrupted = "enter: EINTR",
     EnterAgain = "enter: EAGAIN",
     EnterBusy = "enter: EBUSY",

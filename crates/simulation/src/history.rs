@@ -47,8 +47,21 @@ const START: u64 = 1_000_000_000_000;
 /// If a check fails, here or in the library. (Where panics abort, as in release builds, the process ends
 /// with the report.)
 pub fn run(seed: u64, how: How) -> Result<Outcome, Failure> {
+    run_with(seed, how, &|_| ())
+}
+
+/// The same, with another configuration than the seed's.
+///
+/// # Errors
+///
+/// As above.
+pub fn run_with(
+    seed: u64,
+    how: How,
+    change: &dyn Fn(&mut Configuration),
+) -> Result<Outcome, Failure> {
     report::begin(seed);
-    let result = catch_unwind(AssertUnwindSafe(|| play(seed, how)));
+    let result = catch_unwind(AssertUnwindSafe(|| play(seed, how, change)));
     report::end();
     result.map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -57,9 +70,10 @@ pub fn run(seed: u64, how: How) -> Result<Outcome, Failure> {
     })
 }
 
-fn play(seed: u64, how: How) -> Outcome {
+fn play(seed: u64, how: How, change: &dyn Fn(&mut Configuration)) -> Outcome {
     let mut random = Rng::with_seed(seed);
-    let configuration = Configuration::new(&mut random);
+    let mut configuration = Configuration::new(&mut random);
+    change(&mut configuration);
     let mut world = World::new(configuration.clone(), random.fork(), START);
     world.trace.print = how.trace;
     let mut serial = 0;

@@ -67,12 +67,14 @@ impl World {
         self.advance_to(self.now + cost);
         if let Some(errno) = self.refusal() {
             self.note(Step::Refuse(errno));
+            self.has_refused = true;
             return Err(io::Error::from_raw_os_error(errno));
         }
         self.flush_backlog();
         let queued = self.submissions.len();
         let partial = !self.honest && self.configuration.kernel.partial.happens(&mut self.random);
         let most = if partial { self.random.usize(..=queued) } else { queued };
+        self.has_refused = most < queued;
         if most < queued {
             self.coverage.count(Fault::PartialSubmission);
         }
@@ -148,6 +150,13 @@ impl World {
             TagKind::TimerUpdate => self.update_on_the_way = None,
             TagKind::Cancel => {
                 self.slots[slot as usize].cancel = Stage::Away;
+                let kind = match -cqe.result {
+                    ..=0 => 0,
+                    libc::ENOENT => 1,
+                    libc::EALREADY => 2,
+                    _ => 3,
+                };
+                self.answers[kind] += 1;
                 self.cancels -= 1;
             }
             TagKind::Target if cqe.more => {}

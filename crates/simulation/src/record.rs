@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 use std::time::Duration;
 use uring_safe_cancel::kernel::Nanoseconds;
-use uring_safe_cancel::{Key, Verdict};
+use uring_safe_cancel::{CancelPolicy, Key, Verdict};
 
 /// The kinds of operations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +80,10 @@ pub struct Target {
 
 /// The kernel's ERESTARTSYS to ERESTART_RESTARTBLOCK.
 pub const RESTARTS: RangeInclusive<i32> = -516..=-512;
+/// CQEs that the contract keeps for cancels (clause 7). Not the library's own number, which may be wrong.
+pub const CANCEL_RESERVE: u32 = 2;
+/// And for the timer and a change of it.
+pub const TIMER_RESERVE: u32 = 2;
 /// As the contract has it (clause 4).
 pub const MOST_INTERRUPTIONS: u32 = 100;
 
@@ -114,6 +118,8 @@ pub struct Record {
     pub in_line: bool,
     /// Whether it gave the ring a descriptor to hold.
     pub is_held: bool,
+    /// Whether its client asked for `IOSQE_ASYNC`.
+    pub wants_async: bool,
     /// Its timeout.
     pub timeout: Option<Duration>,
     /// When the client submitted it.
@@ -247,6 +253,16 @@ impl Record {
         }
         Some(Verdict::Failed(if is_interruption { libc::EINTR } else { -result }))
     }
+}
+
+/// The delay after the `attempt`-th cancel, as the contract has it (clause 2): it doubles, up to a cap.
+pub fn delay(policy: &CancelPolicy, attempt: u32) -> Nanoseconds {
+    let (first, most) = (policy.first_delay.as_nanos(), policy.max_delay.as_nanos());
+    if first == 0 {
+        return 0;
+    }
+    let doubled = 2u128.checked_pow(attempt - 1).and_then(|factor| first.checked_mul(factor));
+    doubled.unwrap_or(most).min(most) as Nanoseconds
 }
 
 /// Whether a result is -EINTR, or a restart code that leaked.

@@ -89,6 +89,14 @@ pub struct World {
     pub cancels: u32,
     /// Cancels that were queued.
     pub cancels_queued: u64,
+    /// Those beyond the first of their operations.
+    pub reissued: u64,
+    /// The most of one operation.
+    pub most_attempts: u32,
+    /// Answers that the ring reaped: found, not found, already, other.
+    pub answers: [u64; 4],
+    /// The last enter failed, or took a part.
+    pub has_refused: bool,
     /// Bytes of reads whose final CQE was reaped.
     pub delivered: u64,
     /// Operations that are silent now.
@@ -145,6 +153,10 @@ impl World {
             targets: 0,
             cancels: 0,
             cancels_queued: 0,
+            reissued: 0,
+            most_attempts: 0,
+            answers: [0; 4],
+            has_refused: false,
             delivered: 0,
             silent: 0,
             last_in_queue: 0,

@@ -2,10 +2,10 @@
 
 use super::Client;
 use crate::kernel::nanoseconds;
-use crate::record::{Record, Stage};
+use crate::record::{Kind, Record, Stage};
+use crate::record::{CANCEL_RESERVE, TIMER_RESERVE};
 use crate::world::World;
 use uring_safe_cancel::kernel::Nanoseconds;
-use uring_safe_cancel::table::{CANCEL_RESERVE, TIMER_RESERVE};
 
 impl Client {
     pub(super) fn check_asleep(&mut self) {
@@ -66,21 +66,21 @@ fn due(record: &Record, world: &World) -> Option<Nanoseconds> {
         // The top is for never.
         due.min(u64::MAX - 1)
     });
-    let has_expired = record.timeout.is_some_and(|timeout| {
-        world.now >= record.submitted_at.saturating_add(nanoseconds(timeout))
-    });
     let retry = match (record.cancel, record.stage) {
         // Its answer comes first.
         _ if record.cancel != Stage::Away => return None,
         (_, Stage::Away) => None,
         _ if record.attempts > 0 => {
             let policy = &world.configuration.options.cancel;
-            let delay = nanoseconds(policy.delay(record.attempts));
+            let delay = crate::record::delay(policy, record.attempts);
             Some(record.retry_from.map_or(world.now, |from| from.saturating_add(delay)))
         }
         _ if record.asked_at.is_some() => Some(world.now),
         _ => None,
     };
-    let timeout = timeout.filter(|_| record.asked_at.is_none() && !has_expired);
+    // Once it has expired, a cancel is issued, or waits for room.
+    let may_expire =
+        record.kind != Kind::Close && record.asked_at.is_none() && record.attempts == 0;
+    let timeout = timeout.filter(|_| may_expire);
     [retry, timeout].into_iter().flatten().min()
 }

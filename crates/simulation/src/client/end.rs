@@ -3,6 +3,7 @@
 use super::live::PAUSE;
 use super::{Client, Step};
 use crate::coverage::Fault;
+use crate::kernel::nanoseconds;
 use crate::pattern::UNTOUCHED;
 use crate::record::{Kind, Record, Stage};
 use crate::world::World;
@@ -15,6 +16,9 @@ use uring_safe_cancel::Memory;
 
 /// How long dropping a ring waits, as DESIGN.md has it.
 const DROP_DRAIN: Nanoseconds = 50_000_000;
+
+/// A day: no report is waited for longer, because each cancel until then takes its time here too.
+const AGES: Nanoseconds = 86_400_000_000_000;
 
 /// Ways to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +129,7 @@ impl Client {
         const EACH: Nanoseconds = 1_000_000;
         let pending = self.ring.pending() as u64;
         let policy = self.world().configuration.options.cancel.clone();
-        let longest = policy.max_delay.as_nanos() as u64 + self.world().configuration.kernel.delay;
+        let longest = nanoseconds(policy.max_delay) + self.world().configuration.kernel.delay;
         let bound = self.now() + 4 * longest + (pending + 100) * EACH;
         self.serve(|client| {
             let silent = client.world().silent as usize;
@@ -142,8 +146,13 @@ impl Client {
             return;
         }
         let policy = self.world().configuration.options.cancel.clone();
-        let after = (policy.stuck_after + policy.max_delay).as_nanos() as u64;
-        let until = self.now() + 2 * after + 10 * PAUSE;
+        let after = nanoseconds(policy.stuck_after.saturating_add(policy.max_delay));
+        if after > AGES {
+            return;
+        }
+        // The answer to a change of the timer may be on its way since the kernel was not honest.
+        let slow = self.world().configuration.kernel.delay;
+        let until = self.now() + 2 * (after + slow) + 10 * PAUSE;
         self.serve(|client| client.now() >= until);
         let world = self.world.borrow();
         let unreported = world.slots.iter().find(|record| record.is_live() && !record.reported);

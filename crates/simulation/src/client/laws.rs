@@ -1,7 +1,7 @@
 //! The conservation laws, checked at every step.
 
 use super::Client;
-use uring_safe_cancel::table::{CANCEL_RESERVE, TIMER_RESERVE};
+use crate::record::{CANCEL_RESERVE, TIMER_RESERVE};
 
 impl Client {
     pub(super) fn check_laws(&self) {
@@ -30,6 +30,13 @@ impl Client {
             self.received + self.discarded,
             "clause 4: bytes delivered by the kernel = received + discarded"
         );
+        assert_eq!(stats.reissues, world.reissued, "cancels beyond the first");
+        assert_eq!(stats.max_attempts, world.most_attempts, "the most cancels of one operation");
+        let answers = stats.answers;
+        let answers = [answers.found, answers.not_found, answers.already, answers.other];
+        assert_eq!(answers, world.answers, "what cancels answered");
+        assert_eq!(stats.rescued, self.rescued, "operations that more than one cancel ended");
+        assert_eq!(stats.stuck, self.reported, "reports");
         assert_eq!(stats.discarded, self.discards, "discarded results");
         let usage = self.arena.usage();
         assert_eq!(usage.held, self.held, "clause 3: memory held = that of operations and client");

@@ -92,7 +92,8 @@ impl Client {
     fn reuse_number(&mut self) {
         // What was submitted must have been flushed; and where a line may stand, the number must stay.
         let index = self.random.usize(..self.files.usable());
-        if self.is_dirty || self.again || self.files.list[index].has_position {
+        let is_needed = self.unlooked.contains(&index);
+        if is_needed || self.files.list[index].has_position {
             return;
         }
         self.files.list[index].close();

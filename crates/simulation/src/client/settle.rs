@@ -52,6 +52,7 @@ impl Client {
             }
         }
         self.past.push(key);
+        self.rescued += u64::from(completion.attempts > 1 && verdict != Verdict::Stuck);
         if verdict == Verdict::Stuck {
             self.count(Fault::GivenUp);
             let deadline = self.drain_deadline.expect("clause 3: given up without destroy");
@@ -156,6 +157,7 @@ impl Client {
     /// Reports of operations that are stuck.
     pub(super) fn take_reports(&mut self) {
         let reports = self.ring.take_stuck_reports();
+        self.reported += reports.len() as u64;
         let mut world = self.world.borrow_mut();
         let (now, draining) = (world.now, world.draining);
         let stuck_after = world.configuration.options.cancel.stuck_after;

@@ -3,9 +3,9 @@
 use super::Client;
 use crate::coverage::Fault;
 use crate::record::{Kind, Record, Stage};
+use crate::record::{CANCEL_RESERVE, TIMER_RESERVE};
 use crate::trace::Step;
 use std::time::Duration;
-use uring_safe_cancel::table::{CANCEL_RESERVE, TIMER_RESERVE};
 use uring_safe_cancel::{Extra, Key, Operation, Refusal};
 
 /// What the ring must do with an operation.
@@ -23,6 +23,7 @@ impl Client {
         let Some((operation, mut record)) = self.build() else { return false };
         let extra = self.extra();
         record.timeout = extra.timeout;
+        record.wants_async = extra.asynchronous && record.kind != Kind::Close;
         record.submitted_at = self.now();
         let (serial, kind, held) = (record.serial, record.kind, record.held);
         let fate = self.fate(&record);
@@ -36,7 +37,10 @@ impl Client {
                 self.accept(key, extra.timeout);
                 if fate == Fate::ClosedAtOnce {
                     self.count(Fault::ClosedAtOnce);
-                    self.world().closed_by_ring(key);
+                    let mut world = self.world();
+                    world.closed_by_ring(key);
+                    let is_flushed = world.submissions.is_empty() || world.has_refused;
+                    assert!(is_flushed, "a close overtook what was called before it");
                 }
                 true
             }
@@ -100,6 +104,11 @@ impl Client {
         if record.stage == Stage::Away {
             let fault = if record.in_line { Fault::Parked } else { Fault::Waited };
             world.coverage.count(fault);
+        }
+        // Only what the kernel has not looked up yet needs its number.
+        let record = world.record(key);
+        if record.stage == Stage::Queued && record.is_borrowed {
+            self.unlooked.extend(record.target.map(|target| target.file));
         }
         if timeout.is_some() {
             world.timeouts.push(key);

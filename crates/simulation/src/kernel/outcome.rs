@@ -13,6 +13,10 @@ impl World {
     /// An operation makes progress: it fails, it transfers a part, or it ends.
     pub(super) fn proceed(&mut self, slot: u32) {
         self.look_at(slot);
+        if self.slots[slot as usize].asynchronous {
+            // A worker looks the descriptor up when its turn comes.
+            self.look_up(slot);
+        }
         if let Some(errno) = self.error(slot) {
             let delay = self.delay();
             let record = &mut self.slots[slot as usize];
@@ -20,8 +24,19 @@ impl World {
             if record.kind == Kind::Close {
                 self.close(slot);
             }
-            if self.slots[slot as usize].done > 0 {
+            let record = &self.slots[slot as usize];
+            if record.done > 0 {
                 self.coverage.count(Fault::ErrorAfterMore);
+            }
+            let notification = self.configuration.kernel.notification;
+            if record.kind.writes() && notification.happens(&mut self.random) {
+                // A zero-copy send that fails says so first, and then that the memory is free.
+                let tag = record.tag;
+                self.slots[slot as usize].error = -errno;
+                self.coverage.count(Fault::NotificationAfterError);
+                self.post(tag, -errno, true, false);
+                self.await_event(slot, delay, |awaited| Event::Notify(slot, awaited));
+                return;
             }
             self.await_event(slot, delay, |awaited| Event::Finish(slot, awaited, -errno));
             return;

@@ -2,11 +2,11 @@
 
 use crate::coverage::Fault;
 use crate::record::{Kind, Record, Stage};
+use crate::record::{CANCEL_RESERVE, TIMER_RESERVE};
 use crate::trace::Step;
 use crate::world::World;
 use std::os::fd::RawFd;
 use uring_safe_cancel::kernel::{QueueFull, Submission, Work};
-use uring_safe_cancel::table::{CANCEL_RESERVE, TIMER_RESERVE};
 use uring_safe_cancel::tag::{Kind as TagKind, Tag};
 use uring_safe_cancel::Key;
 
@@ -85,7 +85,9 @@ impl World {
         assert_eq!(record.stage, Stage::Away, "clause 6: submitted while it is on its way");
         assert_eq!(record.attempts, 0, "clause 4: submitted again after a cancel: {record:?}");
         assert_eq!(record.asked_at, None, "clause 4: submitted although cancelled: {record:?}");
-        if record.submissions > 0 {
+        if record.submissions == 0 {
+            assert_eq!(asynchronous, record.wants_async, "IOSQE_ASYNC of {record:?}");
+        } else {
             assert_ne!(record.kind, Kind::Close, "clause 6: a close is submitted twice");
             assert!(record.is_to_be_repeated(), "clause 1: submitted again: {record:?}");
             let is_refused = record.result() == -libc::EAGAIN;
@@ -152,7 +154,7 @@ impl World {
         let is_wanted = record.asked_at.is_some() || has_expired || draining;
         assert!(is_wanted, "a cancel that nobody asked for: {record:?}");
         if record.attempts > 0 {
-            let delay = policy.delay(record.attempts).as_nanos() as u64;
+            let delay = crate::record::delay(&policy, record.attempts);
             let early = now < record.attempted_at.saturating_add(delay);
             assert!(!early, "a cancel issued again before its delay was over: {record:?}");
         }
@@ -161,6 +163,9 @@ impl World {
         record.retry_from = None;
         record.cancel = Stage::Queued;
         record.cancel_tag = submission.tag.user_data();
+        let attempts = record.attempts;
+        self.reissued += u64::from(attempts > 1);
+        self.most_attempts = self.most_attempts.max(attempts);
         self.cancels += 1;
         self.cancels_queued += 1;
         self.coverage.cancels += 1;

@@ -63,8 +63,8 @@ impl World {
         self.await_event(slot, delay, |awaited| Event::Proceed(slot, awaited));
     }
 
-    /// The kernel looks the descriptor up when it takes the SQE: it must mean the file of the call.
-    fn look_up(&mut self, slot: u32) {
+    /// The kernel looks a descriptor up when it takes the SQE, or later: it must mean the file of the call.
+    pub(super) fn look_up(&mut self, slot: u32) {
         /// A system call for every operation would cost more than all the rest.
         const ONE_OF: u32 = 8;
         let record = &self.slots[slot as usize];
