@@ -92,7 +92,8 @@ impl Client {
                 Sleep::new(&self.arena, record.time)?.into()
             }
             Kind::Open => {
-                record.flags = (libc::O_RDWR | libc::O_CREAT) as u32;
+                let waits = if self.random.bool() { 0 } else { libc::O_NONBLOCK };
+                record.flags = (libc::O_RDWR | libc::O_CREAT | waits) as u32;
                 record.held = 256;
                 let path = CString::new(record.serial.to_string()).expect("digits");
                 Open::new(&self.arena, &path, record.flags as i32, 0o600)?.into()

@@ -23,7 +23,10 @@ impl Client {
         let Some((operation, mut record)) = self.build() else { return false };
         let extra = self.extra();
         record.timeout = extra.timeout;
-        record.wants_async = extra.asynchronous && record.kind != Kind::Close;
+        // Where open(2) may wait, only a worker waits as it does.
+        let is_open = record.kind == Kind::Open;
+        let waits = is_open && record.flags & libc::O_NONBLOCK as u32 == 0;
+        record.wants_async = (extra.asynchronous || waits) && record.kind != Kind::Close;
         record.submitted_at = self.now();
         let (serial, kind, held) = (record.serial, record.kind, record.held);
         let fate = self.fate(&record);
