@@ -1,11 +1,12 @@
 //! What must hold, in all states and at the end of all runs.
 
+use crate::configuration::Configuration;
 use crate::model::Cancellation;
 use crate::sight::Sight;
 use crate::state::State;
 use crate::world::Fault;
 use stateright::Property;
-use uring_safe_cancel::table::TIMER_RESERVE;
+use uring_safe_cancel::table::{Limits, TIMER_RESERVE};
 
 /// Each operation's client gets it back once, and not while the kernel can still complete it.
 pub const ONCE: &str = "an operation settles at most once";
@@ -23,6 +24,8 @@ pub const RETRY: &str = "nothing is submitted again once a cancel was asked for"
 pub const BOUNDED: &str = "operations, cancels and timer fit into the completion queue";
 /// Clause 7.
 pub const ONE_CANCEL: &str = "an operation has at most one cancel on the way, and only in flight";
+/// Clause 7: what is bounded is not bounded more than it must be.
+pub const ROOM: &str = "there is room in the table where there is room in the queue";
 /// The table's own counts.
 pub const COUNTS: &str = "the table counts what the kernel holds";
 /// What must change nothing.
@@ -93,6 +96,16 @@ pub fn properties() -> Vec<Property<Cancellation>> {
                 && table.unsettled() as usize == unsettled
                 && table.waiting() as usize == unsettled - held
                 && table.unsettled_keys().count() == unsettled
+        }),
+        always(ROOM, |model, state| {
+            let table = state.driver.table();
+            let Configuration { completions, waiting, .. } = model.configuration;
+            let limits = Limits { completions, waiting };
+            let is_free = state.world.on_the_way() + TIMER_RESERVE < completions;
+            let held = state.world.operations.iter().filter(|o| o.target.is_some()).count() as u32;
+            // The table does not count what was given up; the ring submits nothing then.
+            state.world.operations.iter().any(|operation| operation.leaked)
+                || table.may_submit() == (is_free && held < limits.in_flight())
         }),
         always(UNDISTURBED, |_, state| !state.world.has(Fault::Disturbed)),
         always(GIVEN_UP, |_, state| {

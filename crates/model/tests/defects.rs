@@ -33,6 +33,7 @@ fn each_defect_is_found() {
         (Defect::ForgetsTheWish, small(), RETRY),
         (Defect::ForgetsTheWish, small(), AT_REST),
         (Defect::MiscountsTheQueue, three, BOUNDED),
+        (Defect::MiscountsTheQueue, small(), ROOM),
         (Defect::ForgetsTheCancel, small(), UNDISTURBED),
         (Defect::ForgetsTheCancel, small(), AT_REST),
         (Defect::ForgetsTheRetry, small(), AT_REST),

@@ -131,6 +131,19 @@ fn clause_7_bounded_cancels_may_take_the_room_of_operations_but_not_the_timers()
 }
 
 #[test]
+fn clause_7_bounded_no_entry_is_kept_back_beyond_the_reserves() {
+    let mut table = Table::new(limits(12, 8), CancelPolicy::default());
+    let keys: Vec<Key> = (0..5).map(|payload| submit(&mut table, payload)).collect();
+    keys[..4].iter().for_each(|&key| cancel(&mut table, key));
+    ask(&mut table, &keys[4..]);
+    // Five operations, four cancels and the timer's two: one entry is left, for either.
+    assert!(table.may_submit() && table.may_cancel());
+    submit(&mut table, 5);
+    assert!(!table.may_submit() && !table.may_cancel());
+    table.audit(&List::new());
+}
+
+#[test]
 fn clause_7_bounded_the_queue_has_a_limit() {
     let mut table = Table::new(limits(8, 2), CancelPolicy::default());
     for payload in 0..4 {
