@@ -2,6 +2,7 @@
  * Debian's packages, by apt: it knows the mirror and the proxy of this machine, and checks signatures. Its state is
  * private: the machine's own lists and sources stay as they are.
  */
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -120,7 +121,10 @@ export class Suites {
 
   /** Where the package's files lie, unpacked; undefined if the mirror lists it, but answers 404. */
   async unpacked(wanted: DebianPackage, patterns?: readonly string[]): Promise<string | undefined> {
-    const name = `packages/${wanted.name}_${wanted.version.replaceAll(':', '%3a')}`
+    const version = wanted.version.replaceAll(':', '%3a')
+    // Other files of the package are another directory.
+    const part = patterns && createHash('sha256').update(patterns.join('\n')).digest('hex').slice(0, 8)
+    const name = `packages/${[wanted.name, version, ...(part === undefined ? [] : [part])].join('_')}`
     mkdirSync(join(this.#cache.root, 'packages'), { recursive: true })
     try {
       return await this.#cache.directory(name, async (directory) => {
