@@ -3,7 +3,7 @@
 use super::environment::{file, lacks, pattern, release, DISK};
 use super::fuse::is_mapped;
 use super::ours::{self, TestRing};
-use super::raw::{leaked, Raw, PATIENCE};
+use super::raw::{leaked, Raw};
 use super::sources::pipe;
 use io_uring::squeue::Flags;
 use io_uring::{opcode, types};
@@ -17,6 +17,8 @@ const LENGTH: usize = 16 << 20;
 const PAGE: usize = 4096;
 /// A device may be done before the ring is closed; so many times in a row it is not.
 const ATTEMPTS: u32 = 50;
+/// A device that has written nothing for so long has nothing left to write.
+const STILL: Duration = Duration::from_secs(2);
 
 /// How many pages have been written to. Volatile, because the kernel writes meanwhile.
 fn filled(address: usize, length: usize) -> usize {
@@ -28,12 +30,19 @@ fn filled(address: usize, length: usize) -> usize {
         .count()
 }
 
-fn wait_until_filled(address: usize, length: usize) {
-    let begun = Instant::now();
-    while filled(address, length) < length / PAGE {
-        assert!(begun.elapsed() < PATIENCE, "the device does not finish");
+/// How many pages are filled when nobody fills more. All, unless the kernel ended what it had not given to the
+/// device yet: a part that had to wait for room there is a worker's, and ends with the ring (seen on 5.10).
+fn filled_in_the_end(address: usize, length: usize) -> usize {
+    let mut count = filled(address, length);
+    let mut since = Instant::now();
+    while count < length / PAGE && since.elapsed() < STILL {
         std::thread::sleep(Duration::from_millis(1));
+        let now = filled(address, length);
+        if now != count {
+            (count, since) = (now, Instant::now());
+        }
     }
+    count
 }
 
 #[test]
@@ -207,14 +216,16 @@ fn a_direct_read_that_was_given_up_fills_its_own_pages_and_no_others() {
             continue;
         }
         let successors = successors(&arena, 3, LENGTH);
-        wait_until_filled(address, LENGTH);
-        hits += 1;
+        let in_the_end = filled_in_the_end(address, LENGTH);
+        hits += u32::from(in_the_end > at_drop);
         // SAFETY: the pages are leaked, and the device has written the last of them.
         let bytes = unsafe { std::slice::from_raw_parts(address as *const u8, LENGTH) };
-        assert!(bytes == expected);
+        for (found, expected) in bytes.chunks(PAGE).zip(expected.chunks(PAGE)) {
+            assert!(found == expected || found.iter().all(|&byte| byte == 0));
+        }
         assert_untouched(&successors);
         println!(
-            "row: destroy or drop, O_DIRECT read, plain; kernel: {at_drop} of {} pages then, all later; library: \
+            "row: destroy or drop, O_DIRECT read, plain; kernel: {at_drop} of {} pages then, {in_the_end} in the end; library: \
              leaked, never used again (hit in attempt {rounds})",
             LENGTH / PAGE
         );
