@@ -130,10 +130,7 @@ export async function packBoot(shared: string, kernel: Kernel, job: Job, directo
   mkdirSync(tree, { recursive: true })
   writeFileSync(join(tree, 'job.json'), JSON.stringify(job))
   mkdirSync(join(tree, 'modules'))
-  for (const [index, module] of kernel.modules.entries()) {
-    // insmod loads them in this order.
-    cpSync(module, join(tree, 'modules', `${String(index).padStart(2, '0')}-${basename(module)}`))
-  }
+  for (const module of kernel.modules) cpSync(module, join(tree, 'modules', basename(module)))
   const own = join(directory, 'own.cpio')
   await pack(tree, own)
   const whole = join(directory, 'initrd')

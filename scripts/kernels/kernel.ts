@@ -14,7 +14,7 @@ export interface Kernel {
   series: string
   package: DebianPackage
   image: string
-  /** Its modules that the guest needs, uncompressed, in the order in which they have to be loaded. */
+  /** Its modules that the guest needs, uncompressed. */
   modules: readonly string[]
 }
 
