@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 import test, { type ExecutionContext } from 'ava'
@@ -17,6 +18,7 @@ import { parseOptions, UsageError } from '../scripts/kernels/options.js'
 import { type Booted, describe, merge, type Outcome } from '../scripts/kernels/outcome.js'
 import { candidates, parseIndex } from '../scripts/kernels/package-names.js'
 import { durations, PROBE, SEARCH_STEPS, stressSteps, suiteSteps } from '../scripts/kernels/plan.js'
+import { inParallel } from '../scripts/kernels/pool.js'
 import { formatReport } from '../scripts/kernels/report.js'
 import { lostIn, stressRuns } from '../scripts/kernels/stress-result.js'
 import { judge } from '../scripts/kernels/verdict.js'
@@ -420,12 +422,30 @@ test('each step has a name of its own, and an end', (t) => {
   )
 })
 
+test('guests run side by side, and their results stay in order', async (t) => {
+  const waiting: (() => void)[] = []
+  const begun: number[] = []
+  const all = inParallel([0, 1, 2], 2, async (item) => {
+    begun.push(item)
+    await new Promise<void>((resolve) => waiting.push(resolve))
+    return `done ${item}`
+  })
+  t.deepEqual(begun, [0, 1])
+  waiting[1]?.()
+  await turn()
+  t.deepEqual(begun, [0, 1, 2], 'the next one begins when one is done')
+  waiting[2]?.()
+  waiting[0]?.()
+  t.deepEqual(await all, ['done 0', 'done 1', 'done 2'])
+  t.deepEqual(await inParallel([], 2, () => Promise.reject(new Error('nothing to do'))), [])
+})
+
 test('options: series, seconds and what is written; what is wrong is named', (t) => {
   t.deepEqual(
     parseOptions(['--series', '6.12,5.10', '--seconds', '30', '--no-write']).series.map(({ name }) => name),
     ['5.10', '6.12'],
   )
-  t.like(parseOptions([]), { seconds: 180, write: undefined, only: undefined })
+  t.like(parseOptions([]), { seconds: 180, jobs: 1, write: undefined, only: undefined })
   t.like(parseOptions(['--no-write']), { write: false })
   t.like(parseOptions(['--write', '--only', 'rust|ava']), { write: true, only: /rust|ava/ })
   for (const [args, words] of [
@@ -433,6 +453,8 @@ test('options: series, seconds and what is written; what is wrong is named', (t)
     [['--seconds', 'x'], /--seconds must be/],
     [['--seconds', '0'], /--seconds must be/],
     [['--only', '('], /--only must be/],
+    [['--jobs', '0'], /--jobs must be an integer from 1 to 16, not '0'/],
+    [['--jobs', '1.5'], /--jobs must be/],
     [['--fast'], /--fast/],
   ] as [string[], RegExp][]) {
     const error = t.throws(() => parseOptions(args), { instanceOf: UsageError })

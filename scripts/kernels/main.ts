@@ -18,6 +18,7 @@ import { fetchNode } from './node-package.js'
 import { HELP, type Options, parseOptions, UsageError } from './options.js'
 import { type Booted, describe, hasLostRaw, isBooted, merge, type Outcome } from './outcome.js'
 import { durations, probeStep, SEARCH_STEPS, searchAgainStep, stressSteps, suiteSteps } from './plan.js'
+import { inParallel } from './pool.js'
 import { buildPrograms } from './programs.js'
 import { boot, qemuVersion } from './qemu.js'
 import { formatReport } from './report.js'
@@ -87,10 +88,9 @@ class Run {
     demandKeyring()
     const kernels = await this.#fetchKernels()
     const { archive, steps } = await this.#prepare()
-    const outcomes: Outcome[] = []
-    for (const kernel of kernels) {
-      outcomes.push('image' in kernel ? await this.#boot(kernel, archive, steps) : kernel)
-    }
+    const outcomes: Outcome[] = await inParallel(kernels, this.#options.jobs, async (kernel) =>
+      'image' in kernel ? await this.#boot(kernel, archive, steps) : kernel,
+    )
     const searched = steps.some(({ name }) => SEARCH_STEPS.some((search) => search === name))
     if (searched && !outcomes.some((outcome) => isBooted(outcome) && hasLostRaw(outcome))) {
       await this.#searchAgain(kernels, archive, outcomes)
@@ -141,7 +141,7 @@ class Run {
 
   async #boot(kernel: Kernel, archive: string, steps: readonly Step[]): Promise<Booted> {
     const nonce = randomUUID()
-    const directory = this.#cache.scratch('boot')
+    const directory = this.#cache.scratch(`boot-${kernel.series}`)
     const initrd = await packBoot(archive, kernel, { nonce, steps: [...steps] }, directory)
     const disk = join(directory, 'disk')
     writeFileSync(disk, '')
@@ -156,6 +156,7 @@ class Run {
       { image: kernel.image, initrd, disk },
       { limitSeconds, onOutput },
     )
+    rmSync(directory, { recursive: true })
     const transcript = readConsole(output, nonce)
     const version = kernel.package.version
     const planned = steps.map(({ name }) => name)

@@ -9,6 +9,7 @@ Boots Debian kernels in QEMU, and runs the contract's tests and the stress test 
 
   --series LIST     which, separated by commas (default ${SERIES.map(({ name }) => name).join(',')})
   --seconds N       how long mode raw tries to lose something in each guest (default 180)
+  --jobs N          how many guests at once, each with two processors and 2 GiB (default 1)
   --only PATTERN    only the steps whose names match it: nothing is written then
   --write           write docs/kernels.md also if not all series ran
   --no-write        never write it
@@ -24,6 +25,7 @@ export class UsageError extends Error {}
 export interface Options {
   series: readonly Series[]
   seconds: number
+  jobs: number
   only: RegExp | undefined
   /** Undefined: if all ran. */
   write: boolean | undefined
@@ -32,6 +34,8 @@ export interface Options {
 }
 
 const SECONDS = 180
+/** A guest takes 2 GiB. */
+const MOST_JOBS = 16
 
 /** @throws UsageError */
 export function parseOptions(args: readonly string[]): Options {
@@ -40,10 +44,15 @@ export function parseOptions(args: readonly string[]): Options {
   if (!(seconds >= 1 && seconds <= 86_400)) {
     throw new UsageError(`--seconds must be a number from 1 to 86400, not '${values.seconds}'`)
   }
+  const jobs = Number(values.jobs ?? 1)
+  if (!(Number.isInteger(jobs) && jobs >= 1 && jobs <= MOST_JOBS)) {
+    throw new UsageError(`--jobs must be an integer from 1 to ${MOST_JOBS}, not '${values.jobs}'`)
+  }
   const { only, write, verbose = false, help = false } = values
   return {
     series: seriesOf(values.series),
     seconds,
+    jobs,
     only: only === undefined ? only : patternOf(only),
     write,
     verbose,
@@ -59,6 +68,7 @@ function parse(args: readonly string[]) {
       options: {
         series: { type: 'string' },
         seconds: { type: 'string' },
+        jobs: { type: 'string' },
         only: { type: 'string' },
         write: { type: 'boolean' },
         verbose: { type: 'boolean' },
