@@ -73,6 +73,8 @@ pub struct Client {
     is_dirty: bool,
     /// The last flush wants another.
     again: bool,
+    /// When the last flushes began, while the kernel took nothing.
+    refused_at: Vec<Nanoseconds>,
     /// When `destroy` gives up.
     drain_deadline: Option<Nanoseconds>,
 }
@@ -111,6 +113,7 @@ impl Client {
             unlooked: Vec::new(),
             is_dirty: false,
             again: false,
+            refused_at: Vec::new(),
             drain_deadline: None,
         }
     }
@@ -137,6 +140,7 @@ impl Client {
     /// Hands everything to the ring's kernel, and takes what is there.
     fn flush(&mut self, limit: usize) {
         self.world().note(Step::Flush(limit));
+        self.begin_flush();
         let (done, world) = (&mut self.done, &self.world);
         let mut sink = |completion| deliver(done, world, completion);
         let flushed = self.ring.flush(limit, &mut sink);
@@ -149,6 +153,7 @@ impl Client {
     fn flush_and_wait(&mut self) {
         self.world().note(Step::Flush(usize::MAX));
         self.count(Fault::Blocked);
+        self.begin_flush();
         let (done, world) = (&mut self.done, &self.world);
         let mut sink = |completion| deliver(done, world, completion);
         let flushed = self.ring.flush_and_wait(&mut sink);
@@ -170,6 +175,7 @@ impl Client {
             self.settle(completion, stage);
         }
         self.take_reports();
+        self.check_refused();
         if self.ring.pending() == 0 && self.kept.is_empty() && !self.ring.is_given_up() {
             let open = self.files.retired.iter().filter(|file| file.is_open()).count();
             assert_eq!(open, 0, "clause 5: the ring keeps a file open that nobody uses");

@@ -53,6 +53,8 @@ pub struct KernelHabits {
     pub partial: Chance,
     /// enter fails.
     pub refusal: Chance,
+    /// It goes on failing for a while.
+    pub outage: Chance,
     /// An operation waits until it is cancelled.
     pub hang: Chance,
     /// It hangs, and no cancel helps.
@@ -156,7 +158,7 @@ impl Configuration {
             arena_bytes: one_of(random, &[64 << 10, 1 << 20, 8 << 20, 64 << 20, usize::MAX]),
             cancel,
         };
-        Self {
+        let mut configuration = Self {
             entries,
             completions,
             options,
@@ -164,18 +166,32 @@ impl Configuration {
             operations: random.u32(200..=3000),
             kernel: KernelHabits::new(random),
             client: ClientHabits::new(random),
+        };
+        if random.u8(..32) == 0 {
+            configuration.let_it_storm(random);
+        }
+        configuration
+    }
+}
+
+impl Configuration {
+    /// Interruptions without end. Each operation takes a hundred submissions, so that there are few.
+    fn let_it_storm(&mut self, random: &mut Rng) {
+        const ALMOST_ALWAYS: Chance = Chance(1020);
+        self.operations = 100;
+        match random.bool() {
+            true => self.kernel.interrupted = ALMOST_ALWAYS,
+            false => self.kernel.restart = ALMOST_ALWAYS,
         }
     }
 }
 
 impl KernelHabits {
     fn new(random: &mut Rng) -> Self {
-        // What is interrupted over and over costs a hundred submissions, so that this is rare.
-        let storm = if random.u8(..16) == 0 { 1015 } else { 400 };
         Self {
             short: Chance::swarm(random, 900),
-            interrupted: Chance::swarm(random, storm),
-            restart: Chance::swarm(random, storm),
+            interrupted: Chance::swarm(random, 400),
+            restart: Chance::swarm(random, 400),
             again: Chance::swarm(random, 600),
             error: Chance::swarm(random, 400),
             more: Chance::swarm(random, 600),
@@ -183,6 +199,7 @@ impl KernelHabits {
             held_back: Chance::swarm(random, 1024),
             partial: Chance::swarm(random, 700),
             refusal: Chance::swarm(random, 600),
+            outage: Chance::swarm(random, 40),
             hang: Chance::swarm(random, 700),
             silent: Chance::swarm(random, 40),
             most_silent: random.u32(0..4),

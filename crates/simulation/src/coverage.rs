@@ -39,6 +39,7 @@ faults! {
     EnterAgain = "enter: EAGAIN",
     EnterBusy = "enter: EBUSY",
     EnterNoMemory = "enter: ENOMEM",
+    Outage = "enter fails for a long time",
     PartialSubmission = "enter takes a part of the SQEs",
     SubmissionQueueFull = "submission queue full",
     HeldBack = "CQEs held back in the kernel",

@@ -111,6 +111,24 @@ impl Files {
         self.list[self.list.len() - 1].number
     }
 
+    /// Closes a file's number, and lets it mean another. Whether it could: a descriptor that the ring holds
+    /// stays as it is.
+    pub fn replace(&mut self, index: usize, mut new: File) -> bool {
+        let old = &mut self.list[index];
+        let is_shared = old.descriptor.as_ref().is_none_or(|own| Arc::strong_count(own) > 1);
+        if !is_shared {
+            // SAFETY: both descriptors are the client's; the old one goes on to own its number.
+            let number = unsafe { libc::dup3(new.number, old.number, libc::O_CLOEXEC) };
+            assert_eq!(number, old.number, "dup3: {}", io::Error::last_os_error());
+            new.descriptor = old.descriptor.take();
+            new.number = number;
+        }
+        let mut old = std::mem::replace(old, new);
+        old.close();
+        self.retire(old);
+        !is_shared
+    }
+
     /// Keeps a file whose number was closed, as long as somebody has it open.
     pub fn retire(&mut self, file: File) {
         /// Looking costs a system call for each.

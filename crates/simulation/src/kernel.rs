@@ -103,7 +103,20 @@ impl World {
     }
 
     fn refusal(&mut self) -> Option<i32> {
-        let chance = self.configuration.kernel.refusal;
+        /// Of simulated time.
+        const LONGEST_OUTAGE: Nanoseconds = 20_000_000;
+        if self.is_in_outage() {
+            return Some(self.outage);
+        }
+        let (chance, outage) =
+            (self.configuration.kernel.refusal, self.configuration.kernel.outage);
+        if !self.honest && outage.happens(&mut self.random) {
+            self.coverage.count(Fault::Outage);
+            self.outage_until = self.now + self.random.u64(..LONGEST_OUTAGE);
+            // A signal storm too.
+            self.outage = [libc::ENOMEM, libc::EINTR][self.random.usize(..2)];
+            return Some(self.outage);
+        }
         if self.honest || !chance.happens(&mut self.random) {
             return None;
         }

@@ -51,7 +51,7 @@ fn install() {
             unsafe {
                 let mut action: libc::sigaction = std::mem::zeroed();
                 action.sa_sigaction = on_fault as *const () as usize;
-                action.sa_flags = libc::SA_RESETHAND | libc::SA_NODEFER;
+                action.sa_flags = libc::SA_RESETHAND | libc::SA_NODEFER | libc::SA_ONSTACK;
                 libc::sigaction(signal, &action, std::ptr::null_mut());
             }
         }

@@ -95,6 +95,12 @@ pub struct World {
     pub most_attempts: u32,
     /// Answers that the ring reaped: found, not found, already, other.
     pub answers: [u64; 4],
+    /// Until then enter fails.
+    pub outage_until: Nanoseconds,
+    /// With this.
+    pub outage: i32,
+    /// A change of the timer was refused.
+    pub has_refused_update: bool,
     /// The last enter failed, or took a part.
     pub has_refused: bool,
     /// Bytes of reads whose final CQE was reaped.
@@ -156,6 +162,9 @@ impl World {
             reissued: 0,
             most_attempts: 0,
             answers: [0; 4],
+            outage_until: 0,
+            outage: 0,
+            has_refused_update: false,
             has_refused: false,
             delivered: 0,
             silent: 0,
@@ -226,6 +235,11 @@ impl World {
             + self.cancels
             + u32::from(self.timer_on_the_way.is_some())
             + u32::from(self.update_on_the_way.is_some())
+    }
+
+    /// Whether enter fails, and goes on to.
+    pub fn is_in_outage(&self) -> bool {
+        !self.honest && self.now < self.outage_until
     }
 
     /// Whether the ring's descriptor is readable.

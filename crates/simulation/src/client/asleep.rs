@@ -16,6 +16,8 @@ impl Client {
             return;
         }
         let stats = self.ring.stats();
+        let ready = pending - (stats.in_flight + stats.queued) as usize;
+        assert_eq!(ready, 0, "clause 2: completions that nothing will tell of");
         let world = self.world.borrow();
         assert!(!self.again && !self.is_dirty && !world.is_readable());
         let completions = world.configuration.completions;
@@ -44,6 +46,39 @@ impl Client {
             let is_set = world.timer.is_some_and(|timer| timer.deadline <= deadline);
             let is_set = is_set || world.update_on_the_way.is_some();
             assert!(is_set, "clause 3: nothing ends the time to drain");
+        }
+    }
+}
+
+impl Client {
+    /// A flush begins.
+    pub(super) fn begin_flush(&mut self) {
+        let (now, is_in_outage) = {
+            let world = self.world.borrow();
+            (world.now, world.is_in_outage())
+        };
+        if is_in_outage {
+            self.refused_at.push(now);
+        } else {
+            self.refused_at.clear();
+        }
+    }
+
+    /// Where the kernel takes nothing, not even a timer, flushes see to what is due: what waits and has
+    /// expired settles.
+    pub(super) fn check_refused(&mut self) {
+        let world = self.world.borrow();
+        if !self.again || !world.is_in_outage() {
+            self.refused_at.clear();
+        }
+        // One flush finds that the kernel takes nothing, the next looks at what is due, the third delivers.
+        let Some(&[before, _, _]) = self.refused_at.last_chunk::<3>() else { return };
+        for record in world.slots.iter().filter(|record| record.is_live()) {
+            let waits = record.stage == Stage::Away && record.kind != Kind::Close;
+            let due = record.timeout.zip(record.timeout_from);
+            let due = due.map(|(time, from)| from.saturating_add(nanoseconds(time)));
+            let is_late = waits && due.is_some_and(|due| due < before);
+            assert!(!is_late, "clause 2: expired, and the kernel is not to blame: {record:?}");
         }
     }
 }

@@ -54,7 +54,7 @@ impl Client {
             50..55 => Kind::Poll,
             55..59 => Kind::Sleep,
             59..60 => Kind::Open,
-            60..61 => Kind::Close,
+            60..62 => Kind::Close,
             _ => Kind::Sync,
         }
     }
@@ -116,7 +116,9 @@ impl Client {
     fn length(&mut self) -> usize {
         let large = self.world().configuration.client.large;
         if large.happens(&mut self.random) {
-            return self.random.usize(20_000..300_000);
+            // Beyond 256 KiB a piece is used again only for its own size.
+            let sizes = [262_145, 300_000, self.random.usize(20_000..300_000)];
+            return sizes[self.random.usize(..sizes.len())];
         }
         match self.random.u8(..64) {
             0..48 => self.random.usize(1..=64),

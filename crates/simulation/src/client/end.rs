@@ -55,6 +55,10 @@ impl Client {
     pub fn end(mut self, ending: Ending) -> (World, u64) {
         let (fault, name) = ending.fault();
         self.count(fault);
+        // Some that no flush has seen.
+        for _ in 0..self.random.u8(..8) {
+            self.submit();
+        }
         self.world().note(Step::End(name));
         match ending {
             Ending::Quiet => self.end_quietly(),
@@ -269,6 +273,19 @@ impl Client {
         assert_eq!(self.files.open(), 0, "clause 5: a descriptor of the ring's is left open");
         if has_leaked {
             self.give_pages_back();
+        } else {
+            self.check_arena();
+        }
+    }
+
+    /// An arena that nobody uses has room for one piece of all its size.
+    fn check_arena(&self) {
+        /// Above the sizes that are cut from slabs.
+        const LARGE: usize = 300 << 10;
+        let limit = self.arena.limit();
+        if (LARGE..1 << 30).contains(&limit) {
+            let whole = self.arena.allocate(limit / 4096 * 4096);
+            assert!(whole.is_ok(), "clause 7: {:?} of an unused arena", self.arena.usage());
         }
     }
 
@@ -315,7 +332,7 @@ impl Client {
     /// What was given up stays mapped for ever. Its pages are given back here, so that a long run does not
     /// fill the machine: first those that the arena has in common with it, then its own.
     fn give_pages_back(&mut self) {
-        let sizes = [256, 4 << 10, 16 << 10, 64 << 10];
+        let sizes = [4 << 10, 16 << 10, 64 << 10, 256 << 10];
         for size in sizes {
             let most = self.most_pieces.min((4 << 20) / size);
             let pieces: Vec<Memory> =

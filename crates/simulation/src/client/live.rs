@@ -14,6 +14,8 @@ impl Client {
     /// Submits so many operations, with all that goes with it.
     pub fn work(&mut self, operations: u32) {
         let enough = self.accepted + u64::from(operations);
+        /// A hundred times what the slowest history needs.
+        const MOST_STEPS: u64 = 20_000_000;
         // Refusals and full arenas end, but a bound tells of a client that gets nowhere.
         let mut steps = 0u64;
         while self.accepted < enough {
@@ -21,7 +23,7 @@ impl Client {
             self.rest();
             self.check_laws();
             steps += 1;
-            assert!(steps < 1000 * u64::from(operations), "the client gets nowhere");
+            assert!(steps < MOST_STEPS, "the client gets nowhere");
         }
     }
 
@@ -31,6 +33,9 @@ impl Client {
             for _ in 0..self.random.usize(1..=habits.batch) {
                 if !self.submit() {
                     break;
+                }
+                if habits.reuse_number.happens(&mut self.random) {
+                    self.reuse_number();
                 }
             }
         }
@@ -88,7 +93,7 @@ impl Client {
         }
     }
 
-    /// Closes a number, and opens another file, which gets the same number if nobody took it meanwhile.
+    /// Closes a number, and opens another file, by the same number unless the ring holds that descriptor.
     fn reuse_number(&mut self) {
         // What was submitted must have been flushed; and where a line may stand, the number must stay.
         let index = self.random.usize(..self.files.usable());
@@ -96,13 +101,10 @@ impl Client {
         if is_needed || self.files.list[index].has_position {
             return;
         }
-        self.files.list[index].close();
         let new = File::pipe().expect("a pipe for the client");
-        if new.number == self.files.list[index].number {
+        if self.files.replace(index, new) {
             self.count(Fault::NumberReused);
         }
-        let old = std::mem::replace(&mut self.files.list[index], new);
-        self.files.retire(old);
     }
 
     /// Flushes if there is a reason, or else waits for one.

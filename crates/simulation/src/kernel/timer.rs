@@ -41,12 +41,23 @@ impl World {
         let is_set = self.timer.is_some_and(|set| set.tag == timer);
         let result = if self.configuration.kernel.lacks_update {
             self.coverage.count(Fault::TimerUpdateRefused);
+            self.has_refused_update = true;
             -libc::EINVAL
         } else if !is_set {
             self.coverage.count(Fault::TimerUpdateMissed);
             [-libc::ENOENT, -libc::EALREADY][self.random.usize(..2)]
+        } else if fails && self.random.bool() {
+            // It is firing now: its own CQE follows the answer.
+            self.coverage.count(Fault::TimerUpdateMissed);
+            self.post(tag.user_data(), -libc::EALREADY, false, false);
+            self.set_timer(self.now);
+            if let Some(timer) = &mut self.timer {
+                timer.deadline = deadline;
+            }
+            return;
         } else if fails {
             self.coverage.count(Fault::TimerUpdateRefused);
+            self.has_refused_update = true;
             -libc::ENOMEM
         } else {
             self.coverage.count(Fault::TimerUpdated);
@@ -58,6 +69,7 @@ impl World {
     }
 
     pub(super) fn take_timer_cancel(&mut self, tag: Tag, target: Tag) {
+        assert!(self.has_refused_update, "a timer is cancelled that could be changed");
         let found = self.timer.take_if(|timer| timer.tag == target);
         let result = if found.is_some() {
             self.coverage.count(Fault::TimerCancelled);

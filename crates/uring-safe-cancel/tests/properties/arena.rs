@@ -147,5 +147,10 @@ proptest! {
         prop_assert!(pieces.iter().all(check), "overwritten");
         drop(pieces);
         prop_assert_eq!(arena.usage().held, 0);
+        // Nobody uses it: there is room for one piece of all its size, if that is not cut from a slab.
+        if (300 << 10..1 << 30).contains(&limit) {
+            let whole = arena.allocate(limit / 4096 * 4096);
+            prop_assert!(whole.is_ok(), "{:?}", arena.usage());
+        }
     }
 }
