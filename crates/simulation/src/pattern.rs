@@ -39,19 +39,18 @@ impl Pattern {
     /// Fills bytes that begin at `position` of the operation.
     pub fn fill(self, position: usize, bytes: &mut [u8]) {
         let word = self.words(position);
-        for (index, chunk) in bytes.chunks_mut(8).enumerate() {
-            chunk.copy_from_slice(&word(index)[..chunk.len()]);
-        }
+        let (chunks, rest) = bytes.as_chunks_mut::<8>();
+        chunks.iter_mut().enumerate().for_each(|(index, chunk)| *chunk = word(index));
+        rest.copy_from_slice(&word(chunks.len())[..rest.len()]);
     }
 
     /// Where bytes that begin at `position` of the operation are not this pattern's.
     pub fn mismatch(self, position: usize, bytes: &[u8]) -> Option<usize> {
         let word = self.words(position);
-        let wrong = bytes
-            .chunks(8)
-            .enumerate()
-            .position(|(index, chunk)| *chunk != word(index)[..chunk.len()])?;
-        let rest = bytes.iter().enumerate().skip(wrong * 8);
+        let (chunks, _) = bytes.as_chunks::<8>();
+        let mut whole = chunks.iter().enumerate();
+        let wrong = whole.position(|(index, chunk)| *chunk != word(index));
+        let rest = bytes.iter().enumerate().skip(wrong.unwrap_or(chunks.len()) * 8);
         let mut indices = rest.filter(|&(index, &byte)| byte != self.byte(position + index));
         indices.next().map(|(index, _)| position + index)
     }
