@@ -146,6 +146,10 @@ impl Client {
         let flushed = self.ring.flush(limit, &mut sink);
         assert_eq!(flushed.delivered, self.done.len());
         assert!(flushed.delivered <= limit, "more than the limit");
+        if flushed.delivered == limit {
+            // What is late now may be so for the limit.
+            self.refused_at.clear();
+        }
         self.flushed(flushed.again);
     }
 

@@ -123,8 +123,8 @@ pub struct World {
     pub closing: HashSet<RawFd>,
     /// A file that every opened descriptor is a duplicate of.
     pub opens: RawFd,
-    /// Descriptors that were opened, and whose operation has not settled.
-    pub opened: Vec<(u32, RawFd)>,
+    /// Descriptors that were opened, by the serial number of their operation, which has not settled.
+    pub opened: Vec<(u64, RawFd)>,
     /// From then on no operation makes progress.
     pub frozen_from: Nanoseconds,
     /// The ring drains: it may cancel what nobody asked it to.

@@ -234,7 +234,9 @@ impl Client {
         }
         // What came with completions that nobody saw was closed.
         let World { slots, opened, .. } = &mut *world;
-        opened.retain(|&(slot, _)| slots[slot as usize].is_leaked());
+        opened.retain(|&(serial, _)| {
+            slots.iter().any(|record| record.serial == serial && record.is_leaked())
+        });
         drop(world);
         self.held -= freed;
         assert_eq!(self.arena.usage().held, self.held, "clause 3: memory after the ring's end");

@@ -48,7 +48,7 @@ impl Client {
             }
             if verdict != Verdict::Stuck {
                 world.count_settled(completion.attempts);
-                world.opened.retain(|&(slot, _)| slot != key.slot());
+                world.opened.retain(|&(serial, _)| serial != client);
             }
         }
         self.past.push(key);

@@ -184,7 +184,7 @@ impl World {
 
     fn open(&mut self, slot: u32) -> i32 {
         let number = access::duplicate(self.opens);
-        self.opened.push((slot, number));
+        self.opened.push((self.slots[slot as usize].serial, number));
         // Not traced: numbers differ from run to run.
         number
     }
