@@ -45,7 +45,7 @@ export async function main(args: readonly string[], root: string): Promise<numbe
       console.log(HELP)
       return Exit.HELD
     }
-    return await new Run(options, root, X64).run()
+    return await new Run(options, root, X64).run(args)
   } catch (error) {
     if (error instanceof UsageError) {
       console.error(`test:kernels: ${error.message}\n\n${HELP}`)
@@ -72,7 +72,7 @@ class Run {
     this.#cache = new Cache(join(root, CACHE))
   }
 
-  async run(): Promise<number> {
+  async run(args: readonly string[]): Promise<number> {
     const { qemu } = this.#architecture
     demand(qemu.program, qemu.package)
     for (const [program, name] of Object.entries({
@@ -95,7 +95,7 @@ class Run {
     if (searched && !outcomes.some((outcome) => isBooted(outcome) && hasLostRaw(outcome))) {
       await this.#searchAgain(kernels, archive, outcomes)
     }
-    return this.#conclude(outcomes, searched)
+    return this.#conclude(outcomes, searched, args)
   }
 
   async #fetchKernels(): Promise<(Kernel | MissingKernel)[]> {
@@ -189,12 +189,16 @@ class Run {
     }
   }
 
-  async #conclude(outcomes: readonly Outcome[], searchedForLoss: boolean): Promise<number> {
+  async #conclude(
+    outcomes: readonly Outcome[],
+    searchedForLoss: boolean,
+    args: readonly string[],
+  ): Promise<number> {
     const { series, only, write, seconds } = this.#options
     const { passed, failed, failures } = judge(outcomes, { searchedForLoss })
     const page = formatReport(outcomes, {
       date: new Date(),
-      command: 'npm run test:kernels',
+      command: ['npm run test:kernels', ...(args.length > 0 ? ['--', ...args] : [])].join(' '),
       qemu: await qemuVersion(this.#architecture),
       qemuArguments: this.#architecture.qemu.args,
       host: release(),

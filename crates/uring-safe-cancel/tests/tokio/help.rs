@@ -4,12 +4,21 @@ use std::fs;
 use std::future::Future;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use uring_safe_cancel::tokio::{File, Ring};
 use uring_safe_cancel::Options;
 
 /// Long enough for any machine, an emulated one too, and short enough to see that a test hangs.
 pub const SOON: Duration = Duration::from_secs(300);
+
+/// What a test repeats: so many times, or on an emulated machine as often as this time allows.
+const WORK: Duration = Duration::from_secs(10);
+
+/// Numbers from 0.
+pub fn rounds(most: u64) -> impl Iterator<Item = u64> {
+    let begun = Instant::now();
+    (0..most).take_while(move |_| begun.elapsed() < WORK)
+}
 
 /// Runs a test on a runtime of its own. A hang is a failure.
 pub fn run<T>(test: impl Future<Output = T>) -> T {

@@ -100,7 +100,7 @@ fn clause_2_live_two_runtimes_in_two_threads_talk_through_a_pipe() {
     run(async {
         let ring = ring();
         let (here, from_here) = (File::from(here), File::from(from_here));
-        for round in 0u64..5000 {
+        for round in rounds(5000) {
             let bytes = ring.alloc_from(&round.to_ne_bytes()).unwrap();
             assert_eq!(ring.write(&from_here, bytes).await.0.unwrap(), 8);
             let (read, buffer) = ring.read(&here, ring.alloc(8).unwrap()).await;
