@@ -16,7 +16,7 @@ import type { Job } from './job.js'
 import type { Kernel } from './kernel.js'
 import type { Programs } from './programs.js'
 import { sorted } from './sorted.js'
-import { AVA_SUITES, GUEST_PACKAGES } from './suites.js'
+import { AVA_SUITES, GUEST_FIXTURES, GUEST_PACKAGES } from './suites.js'
 
 export interface Contents {
   /** The repository. */
@@ -80,6 +80,7 @@ async function layOutPackage(root: string, app: string): Promise<void> {
   }
   const config = join(root, 'scripts/kernels/tsconfig.guest.json')
   await mustRun(join(root, 'node_modules/.bin/tsc'), ['-p', config, '--outDir', app], { cwd: root })
+  for (const name of GUEST_FIXTURES) cpSync(join(root, name), join(app, name))
   writeFileSync(join(app, 'ava.config.js'), AVA_CONFIG)
 }
 
@@ -94,7 +95,7 @@ async function installedPackages(root: string): Promise<string[]> {
 
 /** As at home, but without TypeScript, and with patience: emulation is ten to thirty times slower. */
 const AVA_CONFIG = `export default {
-  files: ['__test__/**/*.test.js'],
+  files: ['__test__/**/*.{test,guest}.js'],
   nodeArguments: ['--expose-gc'],
   workerThreads: false,
   serial: true,

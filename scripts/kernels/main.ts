@@ -198,7 +198,7 @@ class Run {
     const { passed, failed, failures } = judge(outcomes, { searchedForLoss })
     const page = formatReport(outcomes, {
       date: new Date(),
-      command: ['npm run test:kernels', ...(args.length > 0 ? ['--', ...args] : [])].join(' '),
+      command: commandOf(args),
       qemu: await qemuVersion(this.#architecture),
       qemuArguments: this.#architecture.qemu.args,
       host: release(),
@@ -216,6 +216,12 @@ class Run {
     console.log(`\n${passed} passed, ${failed} failed`)
     return failed === 0 ? Exit.HELD : Exit.FAILED
   }
+}
+
+/** The command that was given, without what changes nothing but what it prints. */
+function commandOf(args: readonly string[]): string {
+  const telling = args.filter((arg) => arg !== '--verbose')
+  return ['npm run test:kernels', ...(telling.length > 0 ? ['--', ...telling] : [])].join(' ')
 }
 
 function say(text: string): void {

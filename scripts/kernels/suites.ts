@@ -25,7 +25,12 @@ export const AVA_SUITES: readonly RegExp[] = [
   /^arguments\.test$/,
   /^sequences\.test$/,
   /table.*\.test$/,
+  // For guests alone.
+  /\.guest$/,
 ]
+
+/** What those files run, and no compiler puts there. */
+export const GUEST_FIXTURES: readonly string[] = ['__test__/fixtures/degrades.mjs']
 
 /** What those files import from npm, beside what the library depends on. */
 export const GUEST_PACKAGES: readonly string[] = ['ava', 'fast-check', 'typanion']
