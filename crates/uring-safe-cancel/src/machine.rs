@@ -172,11 +172,13 @@ impl Machine {
     }
 
     /// Whether it waits in the queue.
+    #[inline(always)]
     pub fn is_waiting(&self) -> bool {
         self.phase == Phase::Waiting
     }
 
     /// Whether the kernel has it: its memory and its descriptor must stay.
+    #[inline(always)]
     pub fn is_in_flight(&self) -> bool {
         self.phase == Phase::InFlight
     }
@@ -187,6 +189,7 @@ impl Machine {
     }
 
     /// Whether somebody asked for its cancellation.
+    #[inline(always)]
     pub fn is_cancel_asked(&self) -> bool {
         self.cancel != Cancel::None
     }
@@ -197,6 +200,7 @@ impl Machine {
     }
 
     /// Whether the kernel has a cancel for it whose answer is due.
+    #[inline(always)]
     pub fn is_cancel_outstanding(&self) -> bool {
         matches!(self.cancel, Cancel::Outstanding | Cancel::Overdue)
     }
@@ -227,7 +231,7 @@ impl Machine {
     ///
     /// In builds with debug assertions, on an event that cannot happen in the machine's state (a
     /// second final CQE, an answer to a cancel that was never issued). Release builds ignore it.
-    #[inline]
+    #[inline(always)]
     pub fn step(&mut self, event: Event, policy: &CancelPolicy) -> Actions {
         match event {
             Event::Submitted { asynchronous } => self.submitted(asynchronous),
@@ -243,7 +247,7 @@ impl Machine {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn submitted(&mut self, asynchronous: bool) -> Actions {
         if self.phase != Phase::Waiting {
             debug_assert!(false, "submitted while {:?}", self.phase);
@@ -254,7 +258,7 @@ impl Machine {
         NOTHING
     }
 
-    #[inline]
+    #[inline(always)]
     fn target_completed(&mut self, result: i32, more: bool, notification: bool) -> Actions {
         if self.phase != Phase::InFlight {
             debug_assert!(self.phase == Phase::Abandoned, "a CQE while {:?}", self.phase);
@@ -276,6 +280,7 @@ impl Machine {
     }
 
     /// What a result means; `None` if the operation is to be submitted again.
+    #[inline(always)]
     fn judge(&mut self, result: i32) -> Option<Verdict> {
         if result >= 0 {
             return Some(Verdict::Completed(result));
@@ -308,7 +313,7 @@ impl Machine {
         Actions { resubmit: true, ..NOTHING }
     }
 
-    #[inline]
+    #[inline(always)]
     fn settle(&mut self, verdict: Verdict) -> Actions {
         self.phase = Phase::Settled;
         let outstanding = self.is_cancel_outstanding();

@@ -74,7 +74,7 @@ impl RealKernel {
         self.fallbacks
     }
 
-    #[inline]
+    #[inline(always)]
     fn entry(&mut self, work: &Work) -> Entry {
         match *work {
             Work::Nop => opcode::Nop::new().build(),
@@ -133,7 +133,7 @@ pub(crate) fn timespec(time: Nanoseconds) -> Timespec {
 }
 
 impl Kernel for RealKernel {
-    #[inline]
+    #[inline(always)]
     unsafe fn queue(&mut self, submission: &Submission) -> Result<(), QueueFull> {
         let mut entry = self.entry(&submission.work).user_data(submission.tag.user_data());
         if submission.asynchronous {
@@ -163,7 +163,7 @@ impl Kernel for RealKernel {
         self.ring.0.submit_and_wait(wanted as usize).map(drop)
     }
 
-    #[inline]
+    #[inline(always)]
     fn reap(&mut self) -> Option<Cqe> {
         let entry = self.ring.0.completion().next()?;
         Some(Cqe {

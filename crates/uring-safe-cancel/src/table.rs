@@ -128,6 +128,7 @@ impl<P> Table<P> {
     }
 
     /// Operations that wait: for room in flight, or for whoever parked them.
+    #[inline(always)]
     pub fn waiting(&self) -> u32 {
         self.unsettled - self.in_flight
     }
@@ -144,20 +145,21 @@ impl<P> Table<P> {
 
     /// Whether another operation may wait. One that can go to the kernel at once needs no place in
     /// the queue, but as much room as those that do.
+    #[inline(always)]
     pub fn has_room(&self) -> bool {
         self.waiting() < self.limits.waiting
             || (self.in_flight < self.limits.in_flight() && self.waiting() == 0)
     }
 
     /// Whether the kernel may be given another operation.
-    #[inline]
+    #[inline(always)]
     pub fn may_submit(&self) -> bool {
         self.in_flight < self.limits.in_flight()
             && self.in_flight + self.cancels_outstanding + TIMER_RESERVE < self.limits.completions
     }
 
     /// Whether nobody stands in the queue before a new operation.
-    #[inline]
+    #[inline(always)]
     pub fn is_queue_empty(&self) -> bool {
         self.waiting.is_empty()
     }
@@ -165,6 +167,7 @@ impl<P> Table<P> {
     /// Takes a slot for an operation, which neither stands in the queue nor is in flight yet: follow
     /// up with [`Table::submitted`] or [`Table::enqueue`], or park it in a [`List`] of your own.
     /// Gives the payload back if there is no room.
+    #[inline(always)]
     pub fn insert(&mut self, payload: P) -> Result<Key, P> {
         if !self.has_room() {
             return Err(payload);
@@ -173,6 +176,7 @@ impl<P> Table<P> {
     }
 
     /// The same for an operation that settles before anything else happens, and so takes no room.
+    #[inline(always)]
     pub fn insert_beyond_limit(&mut self, payload: P) -> Key {
         let slot = match self.free.pop_front(&mut self.links) {
             Some(slot) => slot,
@@ -268,18 +272,19 @@ impl<P> Table<P> {
     }
 
     /// The payload of an operation that has not settled.
-    #[inline]
+    #[inline(always)]
     pub fn payload(&self, key: Key) -> Option<&P> {
         self.live(key)?.payload.as_ref()
     }
 
     /// The payload of an operation that has not settled.
-    #[inline]
+    #[inline(always)]
     pub fn payload_mut(&mut self, key: Key) -> Option<&mut P> {
         self.live_mut(key)?.payload.as_mut()
     }
 
     /// The machine of an operation whose slot is not free again.
+    #[inline(always)]
     pub fn machine(&self, key: Key) -> Option<&Machine> {
         self.live(key).map(|slot| &slot.machine)
     }
@@ -298,7 +303,7 @@ impl<P> Table<P> {
     }
 
     /// Says that an operation's SQE was queued for the kernel. It must stand in no list.
-    #[inline]
+    #[inline(always)]
     pub fn submitted(&mut self, key: Key, asynchronous: bool) {
         debug_assert!(self.may_submit());
         let policy = &self.policy;
@@ -310,7 +315,7 @@ impl<P> Table<P> {
 
     /// Tells an operation's machine what happened. A stale key, one whose slot is free again or has
     /// another generation, changes nothing.
-    #[inline]
+    #[inline(always)]
     pub fn apply(&mut self, key: Key, event: Event) -> Outcome<P> {
         let Some(slot) = self.slots.get_mut(key.slot as usize) else {
             return Outcome::NOTHING;
@@ -346,6 +351,7 @@ impl<P> Table<P> {
     }
 
     /// Takes a settled operation's payload, and its slot out of the lists.
+    #[inline(always)]
     fn take(&mut self, key: Key, verdict: Verdict) -> Option<Settled<P>> {
         let slot = &mut self.slots[key.slot as usize];
         if std::mem::take(&mut slot.in_cancels) {
@@ -364,16 +370,17 @@ impl<P> Table<P> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn live(&self, key: Key) -> Option<&Slot<P>> {
         self.slots.get(key.slot as usize).filter(|slot| slot.generation == key.generation)
     }
 
-    #[inline]
+    #[inline(always)]
     fn live_mut(&mut self, key: Key) -> Option<&mut Slot<P>> {
         self.slots.get_mut(key.slot as usize).filter(|slot| slot.generation == key.generation)
     }
 
+    #[inline(always)]
     fn key(&self, slot: u32) -> Key {
         debug_assert!(slot != NOWHERE);
         Key { slot, generation: self.slots[slot as usize].generation }

@@ -85,7 +85,7 @@ impl<K: Kernel, C> Ring<K, C> {
     }
 
     /// Queues an operation's SQE; if there is no room for it, the operation heads the queue.
-    #[inline]
+    #[inline(always)]
     pub(super) fn start(&mut self, key: Key) -> bool {
         let Some(held) = self.table.payload(key) else { return true };
         let (work, asynchronous) = (held.operation.work(), held.asynchronous);
@@ -105,7 +105,7 @@ impl<K: Kernel, C> Ring<K, C> {
         false
     }
 
-    #[inline]
+    #[inline(always)]
     fn queue(&mut self, tag: Tag, work: Work, asynchronous: bool) -> Result<(), QueueFull> {
         let submission = Submission { tag, work, asynchronous };
         // SAFETY: the addresses are those of memory that the operation in the table owns. The table
@@ -147,7 +147,7 @@ impl<K: Kernel, C> Ring<K, C> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn reap(&mut self, limit: usize, sink: &mut impl FnMut(Completion<C>)) -> Reaped {
         let mut reaped = Reaped::default();
         while reaped.delivered < limit {
@@ -166,7 +166,7 @@ impl<K: Kernel, C> Ring<K, C> {
         reaped
     }
 
-    #[inline]
+    #[inline(always)]
     fn complete(&mut self, cqe: Cqe) -> Option<Completion<C>> {
         let tag = Tag::from_user_data(cqe.user_data)?;
         let key = tag.key();
@@ -202,7 +202,7 @@ impl<K: Kernel, C> Ring<K, C> {
     }
 
     /// Makes a settled operation its client's. `parked`: it never ran, so nobody's turn has come.
-    #[inline]
+    #[inline(always)]
     pub(super) fn finish(&mut self, settled: Settled<Held<C>>, parked: bool) -> Completion<C> {
         let Settled { key, verdict, attempts, cancel_asked, payload } = settled;
         let Held { client, operation, number, in_line, timed_out, .. } = payload;
