@@ -46,12 +46,13 @@ pub(crate) mod refusal {
     pub(crate) const BAD_ARGUMENT: i32 = -10_004;
 }
 
-/// How many completions one turn of the event loop settles. Beyond that timers would starve: without
-/// a bound, a 1 ms timer did not fire once in 400 ms.
+/// What one turn of the event loop may settle, in units of the plainest operation: beyond that timers
+/// would starve (without a bound, a 1 ms timer did not fire once in 400 ms). A unit takes some 0.3 µs with
+/// all that JavaScript does for it, and what one turn settles should not block it for 200 µs.
 pub(crate) const TURN_BUDGET: usize = 512;
-/// So many bytes that were read or written count as one more completion: 512 reads of a megabyte would
-/// keep the loop for 50 ms, and leave the memory of half a gigabyte to finalisers that only run there.
-const BYTES_OF_A_COMPLETION: usize = 32 << 10;
+/// So many bytes that were read or written cost as much as an operation: the kernel copies them on the
+/// thread of JavaScript. A read of 4 KiB from the page cache takes as long as five operations without.
+const BYTES_OF_A_UNIT: usize = 1 << 10;
 
 /// Bytes of a completed read.
 #[derive(Default)]
@@ -189,25 +190,24 @@ impl NodeRing {
 
     /// Flushes within the turn's budget; how many completions the array holds now.
     pub(crate) fn flush(&mut self) -> usize {
-        let limit = self.budget.min(self.completions.capacity());
-        let count = self.flush_at_most(limit);
+        // Each costs a unit or more, so that the array has room.
+        let count = self.flush_within(self.budget.min(self.completions.capacity()));
         self.hold_process();
         count
     }
 
-    fn flush_at_most(&mut self, limit: usize) -> usize {
+    fn flush_within(&mut self, budget: usize) -> usize {
         let Self { core: Some(core), completions, kept, .. } = self else { return 0 };
         kept.release_flushed();
-        let (mut count, mut bytes) = (0, 0);
-        let flushed = core.flush(limit, &mut |completion| {
-            if let Verdict::Completed(result) = completion.verdict {
-                // Where it is no count of bytes, it is a small number.
-                bytes += usize::try_from(result).unwrap_or(0);
-            }
+        let (mut count, mut spent) = (0, 0);
+        let flushed = core.flush_within(budget, &mut |completion| {
+            let cost = cost(completion.verdict);
             completions.set(count, words(completion, kept));
             count += 1;
+            spent += cost;
+            cost
         });
-        self.budget = self.budget.saturating_sub(count + bytes / BYTES_OF_A_COMPLETION);
+        self.budget = self.budget.saturating_sub(spent);
         self.is_again = flushed.again;
         for report in core.take_stuck_reports() {
             if let Some(client) = core.client(report.key) {
@@ -267,6 +267,16 @@ impl NodeRing {
                 }
             }
         }
+    }
+}
+
+/// What a completion costs the event loop, in units of [`TURN_BUDGET`].
+#[inline]
+fn cost(verdict: Verdict) -> usize {
+    match verdict {
+        // Where it is no count of bytes, it is a small number.
+        Verdict::Completed(result) => 1 + usize::try_from(result).unwrap_or(0) / BYTES_OF_A_UNIT,
+        _ => 1,
     }
 }
 

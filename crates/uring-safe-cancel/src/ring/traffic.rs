@@ -15,20 +15,47 @@ const MAX_INTERRUPTED_ENTERS: u32 = 16;
 
 impl<K: Kernel, C> Ring<K, C> {
     /// Hands everything queued to the kernel and gives at most `limit` completions to `sink`.
+    #[inline]
     pub fn flush(&mut self, limit: usize, sink: &mut impl FnMut(Completion<C>)) -> Flushed {
-        let mut delivered = 0;
+        self.flush_within(limit, &mut |completion| {
+            sink(completion);
+            1
+        })
+    }
+
+    /// The same, until what the completions cost reaches `budget`: `sink` answers how much each did, in
+    /// any unit. The last one may go beyond; with a budget of 0 there is none.
+    ///
+    /// ```no_run
+    /// # use uring_safe_cancel::{RealKernel, Ring, Verdict};
+    /// # fn example(mut ring: Ring<RealKernel, u32>) {
+    /// // Completions of together about a megabyte, or a thousand of them.
+    /// ring.flush_within(1 << 20, &mut |completion| match completion.verdict {
+    ///     Verdict::Completed(bytes) => 1024.max(bytes as usize),
+    ///     _ => 1024,
+    /// });
+    /// # }
+    /// ```
+    #[inline]
+    pub fn flush_within(
+        &mut self,
+        budget: usize,
+        sink: &mut impl FnMut(Completion<C>) -> usize,
+    ) -> Flushed {
+        let (mut delivered, mut spent) = (0, 0);
         loop {
             self.fill();
             self.enter(0);
-            let reaped = self.reap(limit - delivered, sink);
+            let reaped = self.reap(budget.saturating_sub(spent), sink);
             delivered += reaped.delivered;
+            spent = reaped.spent.saturating_add(spent);
             self.process_deadlines();
             let more_to_do = !self.ready.is_empty() || self.may_queue();
             if !more_to_do || self.kernel_refuses || reaped.cqes == 0 {
                 break;
             }
-            if delivered >= limit {
-                // Completions may wait for whoever set the limit; what can start may not, because
+            if spent >= budget {
+                // Completions may wait for whoever set the budget; what can start may not, because
                 // nothing else might ever wake him.
                 self.fill();
                 self.enter(0);
@@ -148,18 +175,18 @@ impl<K: Kernel, C> Ring<K, C> {
     }
 
     #[inline(always)]
-    fn reap(&mut self, limit: usize, sink: &mut impl FnMut(Completion<C>)) -> Reaped {
+    fn reap(&mut self, budget: usize, sink: &mut impl FnMut(Completion<C>) -> usize) -> Reaped {
         let mut reaped = Reaped::default();
-        while reaped.delivered < limit {
+        while reaped.spent < budget {
             if let Some(completion) = self.ready.pop_front() {
-                sink(completion);
+                reaped.spent = reaped.spent.saturating_add(sink(completion));
                 reaped.delivered += 1;
                 continue;
             }
             let Some(cqe) = self.kernel.reap() else { break };
             reaped.cqes += 1;
             if let Some(completion) = self.complete(cqe) {
-                sink(completion);
+                reaped.spent = reaped.spent.saturating_add(sink(completion));
                 reaped.delivered += 1;
             }
         }
@@ -293,5 +320,7 @@ impl<K: Kernel, C> Ring<K, C> {
 #[derive(Default)]
 struct Reaped {
     delivered: usize,
+    /// What `sink` says that they cost.
+    spent: usize,
     cqes: usize,
 }
