@@ -3,9 +3,9 @@
  * microtasks, and settles promises from the array that the native side fills.
  */
 import { unwatchSignal, watchSignal } from './abort.js'
-import { hasLibuv, loadBinding } from './binding.js'
+import { hasLibuv } from './binding.js'
 import { CopyQueue } from './copies.js'
-import { abortError, CANCELLED, closedError, refusalError, RingError } from './errors.js'
+import { abortError, CANCELLED, closedError, refusalError } from './errors.js'
 import { CoreMemory } from './memory.js'
 import {
   ASYNCHRONOUS,
@@ -17,6 +17,7 @@ import {
   type NativeRing,
   Status,
 } from './native.js'
+import { createNative } from './native-ring.js'
 import { Kind, Operation } from './operation.js'
 import type { ResolvedOptions } from './options.js'
 import type { OperationOptions } from './requests.js'
@@ -302,32 +303,6 @@ export class Engine {
     this.memory.close()
     this.native.finish()
   }
-}
-
-function isNativeRing(value: object): value is NativeRing {
-  return 'flush' in value
-}
-
-function createNative(
-  options: ResolvedOptions,
-  words: Int32Array,
-  receive: (count: number) => void,
-): NativeRing {
-  const loaded = loadBinding()
-  if ('error' in loaded) {
-    throw new RingError('ERR_IO_URING_UNAVAILABLE', loaded.error.message, { cause: loaded.error })
-  }
-  const { cancel, ...sizes } = options
-  const made = loaded.binding.createRing({ ...sizes, ...cancel, useUv: hasLibuv() }, words, receive)
-  if (isNativeRing(made)) return made
-  throw unavailable(made)
-}
-
-/** The error of a machine that gives no ring: `errno`, `reason` and `remedy` tell the rest. */
-function unavailable(failure: object): RingError {
-  const { errno, reason, remedy } = { errno: 0, reason: '', remedy: '', ...failure }
-  const error = new RingError('ERR_IO_URING_UNAVAILABLE', `io_uring is not available: ${reason}; ${remedy}`)
-  return Object.assign(error, { errno, reason, remedy })
 }
 
 /** The flags of a submission. */

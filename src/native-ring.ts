@@ -1,0 +1,34 @@
+/** Makes the native side of a ring, or says why there is none. */
+import { hasLibuv, loadBinding } from './binding.js'
+import { RingError } from './errors.js'
+import type { NativeRing } from './native.js'
+import type { ResolvedOptions } from './options.js'
+
+function isNativeRing(value: object): value is NativeRing {
+  return 'flush' in value
+}
+
+/** Makes a native ring, which fills `words` and calls `receive` from the event loop. */
+export function createNative(
+  options: ResolvedOptions,
+  words: Int32Array,
+  receive: (count: number) => void,
+): NativeRing {
+  const loaded = loadBinding()
+  if ('error' in loaded) {
+    throw new RingError('ERR_IO_URING_UNAVAILABLE', loaded.error.message, { cause: loaded.error })
+  }
+  const { cancel, ...sizes } = options
+  const made = loaded.binding.createRing({ ...sizes, ...cancel, useUv: hasLibuv() }, words, receive)
+  // A copy, whose functions are fields: V8 keeps the object that Node-API fills as a dictionary, in which each call would
+  // look its function up by name.
+  if (isNativeRing(made)) return { ...made }
+  throw unavailable(made)
+}
+
+/** The error of a machine that gives no ring: `errno`, `reason` and `remedy` tell the rest. */
+function unavailable(failure: object): RingError {
+  const { errno, reason, remedy } = { errno: 0, reason: '', remedy: '', ...failure }
+  const error = new RingError('ERR_IO_URING_UNAVAILABLE', `io_uring is not available: ${reason}; ${remedy}`)
+  return Object.assign(error, { errno, reason, remedy })
+}
