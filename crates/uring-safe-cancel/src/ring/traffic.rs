@@ -178,17 +178,18 @@ impl<K: Kernel, C> Ring<K, C> {
     fn reap(&mut self, budget: usize, sink: &mut impl FnMut(Completion<C>) -> usize) -> Reaped {
         let mut reaped = Reaped::default();
         while reaped.spent < budget {
-            if let Some(completion) = self.ready.pop_front() {
-                reaped.spent = reaped.spent.saturating_add(sink(completion));
-                reaped.delivered += 1;
-                continue;
-            }
-            let Some(cqe) = self.kernel.reap() else { break };
-            reaped.cqes += 1;
-            if let Some(completion) = self.complete(cqe) {
-                reaped.spent = reaped.spent.saturating_add(sink(completion));
-                reaped.delivered += 1;
-            }
+            let completion = match self.ready.pop_front() {
+                Some(completion) => completion,
+                None => {
+                    let Some(cqe) = self.kernel.reap() else { break };
+                    reaped.cqes += 1;
+                    let Some(completion) = self.complete(cqe) else { continue };
+                    completion
+                }
+            };
+            // The one place that calls it, so that it is inlined.
+            reaped.spent = reaped.spent.saturating_add(sink(completion));
+            reaped.delivered += 1;
         }
         reaped
     }
