@@ -8,6 +8,14 @@ function isNativeRing(value: object): value is NativeRing {
   return 'flush' in value
 }
 
+/**
+ * A copy, whose functions are fields: V8 keeps the object that Node-API fills as a dictionary, in which each call would
+ * look its function up by name. The copy holds that object, because the native ring is freed when it is collected.
+ */
+function withFields(owner: NativeRing): NativeRing & { owner: NativeRing } {
+  return { ...owner, owner }
+}
+
 /** Makes a native ring, which fills `words` and calls `receive` from the event loop. */
 export function createNative(
   options: ResolvedOptions,
@@ -20,9 +28,7 @@ export function createNative(
   }
   const { cancel, ...sizes } = options
   const made = loaded.binding.createRing({ ...sizes, ...cancel, useUv: hasLibuv() }, words, receive)
-  // A copy, whose functions are fields: V8 keeps the object that Node-API fills as a dictionary, in which each call would
-  // look its function up by name.
-  if (isNativeRing(made)) return { ...made }
+  if (isNativeRing(made)) return withFields(made)
   throw unavailable(made)
 }
 
