@@ -4,10 +4,10 @@ import { PIECE_BYTES, type NativeRing } from './native.js'
 
 interface Copy {
   id: number
-  parts: readonly Part[]
   /** Bytes still to be copied. */
   left: number
-  /** The part that is being copied. */
+  /** The part that is being copied, and its number. */
+  part: Part | undefined
   index: number
   /** Bytes copied of it. */
   done: number
@@ -31,8 +31,8 @@ export class CopyQueue {
   }
 
   /** Copies `bytes` of a kept result to its parts, and tells whether there still was room. */
-  push(id: number, parts: readonly Part[], bytes: number, finish: (isWhole: boolean) => void): void {
-    this.#copies.push({ id, parts, left: bytes, index: 0, done: 0, finish })
+  push(id: number, part: Part | undefined, bytes: number, finish: (isWhole: boolean) => void): void {
+    this.#copies.push({ id, left: bytes, part, index: 0, done: 0, finish })
     this.#schedule()
   }
 
@@ -64,7 +64,7 @@ export class CopyQueue {
   #copyPiece(copy: Copy): boolean {
     let room = PIECE_BYTES
     while (room > 0 && copy.left > 0) {
-      const part = copy.parts[copy.index]
+      const { part } = copy
       if (part === undefined) return false
       const amount = Math.min(room, copy.left, part.length - copy.done)
       if (!copyPart(this.#native, copy.id, copy.index, part, copy.done, amount)) return false
@@ -72,6 +72,7 @@ export class CopyQueue {
       copy.left -= amount
       room -= amount
       if (copy.done === part.length) {
+        copy.part = part.next
         copy.index += 1
         copy.done = 0
       }

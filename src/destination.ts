@@ -1,4 +1,5 @@
 /** Where a read's bytes go: one part, or several of a vectored read. */
+import type { CoreMemory } from './memory.js'
 import type { NativeRing } from './native.js'
 
 /** A part of a destination. */
@@ -11,6 +12,21 @@ export interface Part {
   readonly length: number
   /** The region of core memory that it lies on, into which the kernel writes by itself; otherwise -1. */
   readonly region: number
+  /** Where what it has no room for goes. A list and not an array: nearly every read has one part. */
+  next: Part | undefined
+}
+
+/** The parts of a vectored operation, linked. */
+export function partsOf(views: Uint8Array[], memory: CoreMemory): Part[] {
+  const parts: Part[] = views.map((bytes) => ({
+    bytes,
+    start: 0,
+    length: bytes.byteLength,
+    region: memory.regionOf(bytes),
+    next: undefined,
+  }))
+  for (const [index, part] of parts.entries()) part.next = parts[index + 1]
+  return parts
 }
 
 /** Copies bytes of a kept result to their part. False if there is no room for them any more. */
@@ -28,9 +44,9 @@ export function copyPart(
 }
 
 /** Copies a whole result. False if there is no room for it any more. */
-export function copyParts(native: NativeRing, id: number, parts: readonly Part[], bytes: number): boolean {
+export function copyParts(native: NativeRing, id: number, first: Part | undefined, bytes: number): boolean {
   let left = bytes
-  for (const [index, part] of parts.entries()) {
+  for (let part = first, index = 0; part !== undefined; part = part.next, index += 1) {
     const amount = Math.min(left, part.length)
     if (!copyPart(native, id, index, part, 0, amount)) return false
     left -= amount
@@ -39,10 +55,10 @@ export function copyParts(native: NativeRing, id: number, parts: readonly Part[]
 }
 
 /** The bytes of a result whose destination is gone. */
-export function rescueBytes(native: NativeRing, id: number, parts: readonly Part[], bytes: number): Buffer {
+export function rescueBytes(native: NativeRing, id: number, first: Part | undefined, bytes: number): Buffer {
   const data = Buffer.alloc(bytes)
   let done = 0
-  for (const [index, part] of parts.entries()) {
+  for (let part = first, index = 0; part !== undefined; part = part.next, index += 1) {
     const amount = Math.min(bytes - done, part.length)
     if (amount > 0) native.copy(id, index, 0, data, done, amount)
     done += amount

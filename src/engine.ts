@@ -89,25 +89,23 @@ export class Engine {
    * An operation with an id of its own, not yet submitted. Everything that may throw comes before the submission: from
    * then on the id is the kernel's until the completion.
    */
-  begin(
-    kind: Kind,
-    syscall: string,
-    fd: number,
-    holder: unknown,
-    options: OperationOptions | undefined,
-  ): Operation {
+  begin(kind: Kind, fd: number, holder: unknown, options: OperationOptions | undefined): Operation {
     const id = this.#freeIds.pop() ?? this.#operations.length
-    const operation = new Operation(this, id, kind, syscall, fd, holder, options)
+    const operation = new Operation(this, id, kind, fd, holder, options)
     this.#operations[id] = operation
+    if (options !== undefined) this.#watch(operation, options)
+    this.schedule()
+    return operation
+  }
+
+  #watch(operation: Operation, { signal }: OperationOptions): void {
+    if (signal === undefined) return
     try {
-      const signal = options?.signal
-      if (signal !== undefined) watchSignal(signal, operation)
-      this.schedule()
+      watchSignal(signal, operation)
     } catch (error) {
       this.#forget(operation)
       throw error
     }
-    return operation
   }
 
   /** Submits an operation by `call`, whose argument checks may yet refuse it. */
@@ -140,7 +138,7 @@ export class Engine {
   }
 
   #unbegun(outcome: 'failed' | 'cancelled'): Operation {
-    const operation = new Operation(this, -1, Kind.NOTHING, '', -1, undefined, undefined)
+    const operation = new Operation(this, -1, Kind.NONE, -1, undefined, undefined)
     operation.end(outcome, 0)
     return operation
   }
@@ -168,7 +166,7 @@ export class Engine {
   /** Asks for an operation's cancellation; `cause` is that of its AbortError. */
   cancel(operation: Operation, cause: unknown): void {
     if (operation.outcome !== 'unsettled' || this.#isFinished) return
-    operation.cause ??= cause
+    operation.setCause(cause)
     this.native.cancel(operation.id)
     this.schedule()
   }

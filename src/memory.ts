@@ -31,6 +31,7 @@ export class CoreMemory {
   readonly #arenaBytes: number
   #slab: ArrayBuffer | undefined
   #used = 0
+  #hasRegions = false
 
   constructor(native: NativeRing, words: Int32Array, arenaBytes: number) {
     this.#native = native
@@ -70,12 +71,15 @@ export class CoreMemory {
 
   /** Makes an ArrayBuffer of the native side known as core memory. */
   adopt(buffer: ArrayBuffer): void {
+    this.#hasRegions = true
     const region: Region = { memory: this, number: this.#words[Header.REGION] ?? 0 }
     Object.defineProperty(buffer, regionOfBuffer, { value: region })
   }
 
   /** The region's number, if the view lies on this ring's memory; otherwise -1. */
   regionOf(view: Uint8Array): number {
+    // Asking a view for its buffer takes longer than all the rest: a program may have no core memory.
+    if (!this.#hasRegions) return -1
     const buffer: WithRegion = view.buffer
     const region = buffer[regionOfBuffer]
     return region !== undefined && region.memory === this ? region.number : -1

@@ -7,21 +7,41 @@ import type { OperationOptions } from './requests.js'
 
 /** What an operation is, which decides what its result looks like. */
 export const Kind = {
-  NOP: 0,
-  READ: 1,
+  /** A call that never began. */
+  NONE: 0,
+  NOP: 1,
+  READ: 2,
   /** A read without a buffer, whose core memory becomes its result's buffer. */
-  READ_ADOPT: 2,
-  WRITE: 3,
-  READV: 4,
-  WRITEV: 5,
-  /** Resolves to the bare number: a descriptor, or a mask of events. */
-  NUMBER: 6,
-  /** Resolves to nothing. */
-  NOTHING: 7,
-  /** Resolves to nothing, and cannot be cancelled. */
-  CLOSE: 8,
+  READ_ADOPT: 3,
+  WRITE: 4,
+  READV: 5,
+  WRITEV: 6,
+  POLL: 7,
+  OPEN: 8,
+  SLEEP: 9,
+  FSYNC: 10,
+  FDATASYNC: 11,
+  /** Cannot be cancelled. */
+  CLOSE: 12,
 } as const
 export type Kind = (typeof Kind)[keyof typeof Kind]
+
+/** The system call of each kind, as errors name it. */
+const SYSCALLS = [
+  '',
+  'nop',
+  'read',
+  'read',
+  'write',
+  'readv',
+  'writev',
+  'poll',
+  'open',
+  'sleep',
+  'fsync',
+  'fdatasync',
+  'close',
+] as const
 
 /** What became of an operation. `unsettled` until then. */
 export type Outcome = 'unsettled' | 'completed' | 'failed' | 'cancelled'
@@ -37,46 +57,43 @@ export interface CancelResult {
 /** Where a promise carries its operation: a property costs 3 ns, a WeakMap 148. */
 export const operationOf: unique symbol = Symbol('uring-safe-cancel.operation')
 
-let resolvePromise: (value: unknown) => void
-let rejectPromise: (reason: unknown) => void
-/** One executor for all promises: a closure for each would cost more than the promise. */
-function capture(resolve: (value: unknown) => void, reject: (reason: unknown) => void): void {
-  resolvePromise = resolve
-  rejectPromise = reject
-}
-
-export class Operation {
-  readonly engine: Engine
-  readonly id: number
-  readonly kind: Kind
-  /** The system call, as errors name it. */
-  readonly syscall: string
-  readonly promise: Promise<unknown> & { [operationOf]?: Operation }
-  readonly resolve: (value: unknown) => void
-  readonly reject: (reason: unknown) => void
-  readonly options: OperationOptions | undefined
-  /** The descriptor's number, or -1. */
-  readonly fd: number
-  /** The caller's object with the descriptor, held while in flight: a FileHandle that is collected closes. */
-  holder: unknown
-  /** What the result gives back (the caller's view or views), or the path of an open. */
-  given: unknown = undefined
-  /** Where a read's bytes go. */
-  parts: readonly Part[] | undefined = undefined
-
-  outcome: Outcome = 'unsettled'
-  attempts = 0
-  /** Whether the program asked for the cancel through the ring, so that an AbortError surprises nobody. */
-  isExpectedToAbort = false
+/** What most operations never need: their cancellation. */
+class Cancellation {
+  /** Whether the program asked for it through the ring, so that an AbortError surprises nobody. */
+  isExpected = false
   /** The cause of the AbortError. */
   cause: unknown = undefined
-  waiters: ((result: CancelResult) => void)[] | undefined = undefined
+  /** Those who wait for the operation's end. */
+  waiters: ((result: CancelResult) => void)[] = []
+}
+
+/**
+ * Its fields are declared and set by the constructor alone: initialised as class fields they would be written twice.
+ */
+export class Operation {
+  declare readonly engine: Engine
+  declare readonly id: number
+  declare readonly kind: Kind
+  declare readonly promise: Promise<unknown> & { [operationOf]?: Operation }
+  declare resolve: (value: unknown) => void
+  declare reject: (reason: unknown) => void
+  declare readonly options: OperationOptions | undefined
+  /** The descriptor's number, or -1. */
+  declare readonly fd: number
+  /** The caller's object with the descriptor, held while in flight: a FileHandle that is collected closes. */
+  declare holder: unknown
+  /** What the result gives back (the caller's view or views), or the path of an open. */
+  declare given: unknown
+  /** Where a read's bytes go. */
+  declare part: Part | undefined
+  declare outcome: Outcome
+  declare attempts: number
+  declare cancellation: Cancellation | undefined
 
   constructor(
     engine: Engine,
     id: number,
     kind: Kind,
-    syscall: string,
     fd: number,
     holder: unknown,
     options: OperationOptions | undefined,
@@ -84,14 +101,39 @@ export class Operation {
     this.engine = engine
     this.id = id
     this.kind = kind
-    this.syscall = syscall
     this.fd = fd
     this.holder = holder
     this.options = options
-    this.promise = new Promise(capture)
-    this.resolve = resolvePromise
-    this.reject = rejectPromise
-    this.promise[operationOf] = this
+    this.given = undefined
+    this.part = undefined
+    this.outcome = 'unsettled'
+    this.attempts = 0
+    this.cancellation = undefined
+    // V8 inlines this executor. One that is shared has to leave both functions where it costs a write barrier.
+    const promise: Promise<unknown> & { [operationOf]?: Operation } = new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+    this.promise = promise
+    promise[operationOf] = this
+  }
+
+  /** The system call, as errors name it. */
+  get syscall(): string {
+    return SYSCALLS[this.kind]
+  }
+
+  /** The program asked for its cancellation through the ring. */
+  expectAbort(): void {
+    this.cancellation ??= new Cancellation()
+    this.cancellation.isExpected = true
+  }
+
+  /** The cause of its AbortError; the first counts. */
+  setCause(cause: unknown): void {
+    if (cause === undefined) return
+    this.cancellation ??= new Cancellation()
+    this.cancellation.cause ??= cause
   }
 
   /** Notes what became of it, and lets go of everything that it held. */
@@ -100,18 +142,18 @@ export class Operation {
     this.attempts = attempts
     this.holder = undefined
     this.given = undefined
-    this.parts = undefined
-    const { waiters } = this
-    if (waiters === undefined) return
-    this.waiters = undefined
+    this.part = undefined
+    if (this.cancellation === undefined) return
+    const { waiters } = this.cancellation
+    this.cancellation = undefined
     for (const waiter of waiters) waiter({ outcome, attempts })
   }
 
   /** Resolves when it has ended. */
   ended(): Promise<CancelResult> {
     return new Promise((resolve) => {
-      this.waiters ??= []
-      this.waiters.push(resolve)
+      this.cancellation ??= new Cancellation()
+      this.cancellation.waiters.push(resolve)
     })
   }
 

@@ -47,24 +47,13 @@ export interface WriteOptions extends OperationOptions {
 }
 
 /** As FileHandle.read allocates. */
-const DEFAULT_LENGTH = 16_384
+export const DEFAULT_LENGTH = 16_384
 /** What node:fs allows: lengths are 32-bit there, and one read of Linux is no longer. */
-const MAX_LENGTH = 0x7fff_ffff
-
-/** A read or a write in its one form. `B`: only a read may have no buffer. */
-export interface Transfer<B = Uint8Array | undefined> {
-  /** The caller's view, which the result gives back. */
-  view: NodeJS.ArrayBufferView | undefined
-  /** Its bytes. */
-  bytes: B
-  start: number
-  length: number
-  position: number
-  options: OperationOptions | undefined
-}
+export const MAX_LENGTH = 0x7fff_ffff
 
 /** The number of a descriptor. -1 for an object that is closed. */
 export function fdNumber(fd: unknown): number {
+  if (typeof fd === 'number' && Number.isInteger(fd) && fd >= 0 && fd <= MAX_LENGTH) return fd
   const number = typeof fd === 'object' && fd !== null && 'fd' in fd ? fd.fd : fd
   if (typeof number !== 'number')
     throw invalidType('fd', 'a number, a FileHandle or an object with a numeric fd', fd)
@@ -77,15 +66,17 @@ export function fdNumber(fd: unknown): number {
 }
 
 /** ArrayBuffer.isView, with Node's type of what it finds. */
-function isView(value: unknown): value is NodeJS.ArrayBufferView {
+export function isView(value: unknown): value is NodeJS.ArrayBufferView {
   return ArrayBuffer.isView(value)
 }
 
 /** A view as bytes. `name` is what errors call it. */
 export function bytesOf(name: string, view: NodeJS.ArrayBufferView): Uint8Array {
+  const isBytes = view instanceof Uint8Array
+  // One that has bytes has memory. Asking it for its buffer takes longer than all the rest.
+  if (isBytes && view.byteLength > 0) return view
   if (isDetached(view.buffer)) throw invalidValue(name, 'is detached', view)
-  if (view instanceof Uint8Array) return view
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+  return isBytes ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 }
 
 /** Whether memory was transferred away. Node 20 has no property for it; a view on such memory cannot be made. */
@@ -99,103 +90,13 @@ function isDetached(buffer: ArrayBufferLike): boolean {
 }
 
 /** Whether it may be options. Memory and arrays in their place are mistakes: their bytes would stay untouched. */
-function isOptions(value: unknown): value is Record<string, unknown> {
+export function isOptions(value: unknown): value is Record<string, unknown> {
   const isObject = typeof value === 'object' && value !== null
   return isObject && !isView(value) && !isAnyArrayBuffer(value) && !Array.isArray(value)
 }
 
-/** read(fd, buffer, offset, length, position, options), (fd, buffer, options), (fd, options), (fd) */
-export function readRequest(
-  buffer: unknown,
-  offset: unknown,
-  length: unknown,
-  position: unknown,
-  options: unknown,
-): Transfer {
-  const given = isOptions(buffer) ? buffer : isOptions(offset) ? offset : undefined
-  if (given === undefined) return readInto(buffer, offset, length, position, checkOptions(options))
-  const into = isOptions(buffer) ? given['buffer'] : (buffer ?? given['buffer'])
-  return readInto(into, given['offset'], given['length'], given['position'], checkOptions(given))
-}
-
-function readInto(
-  view: unknown,
-  offset: unknown,
-  length: unknown,
-  position: unknown,
-  options: OperationOptions | undefined,
-): Transfer {
-  if (view === undefined || view === null) {
-    const wanted = length ?? DEFAULT_LENGTH
-    // What is made for the result begins where the result does.
-    checkInteger('offset', offset ?? 0, 0, 0)
-    checkInteger('length', wanted, 0, MAX_LENGTH)
-    return {
-      view: undefined,
-      bytes: undefined,
-      start: 0,
-      length: wanted,
-      position: positionOf(position),
-      options,
-    }
-  }
-  if (!isView(view)) {
-    throw invalidType('buffer', 'an instance of Buffer, TypedArray, or DataView', view)
-  }
-  return transfer(view, bytesOf('buffer', view), offset, length, position, options)
-}
-
-/** write(fd, buffer, offset, length, position, options), (fd, buffer, options), (fd, string, position, encoding, options) */
-export function writeRequest(
-  data: unknown,
-  offset: unknown,
-  length: unknown,
-  position: unknown,
-  options: unknown,
-): Transfer<Uint8Array> {
-  if (typeof data === 'string') {
-    if (isOptions(offset)) {
-      const bytes = Buffer.from(data)
-      const { offset: start, length: wanted, position: where } = offset
-      return transfer(bytes, bytes, start, wanted, where, checkOptions(offset))
-    }
-    // FileHandle's form for strings: (string, position, encoding).
-    const [encoding, given] = isOptions(length) ? [undefined, length] : [length, options]
-    if (encoding !== undefined && encoding !== null && !isEncoding(encoding)) {
-      throw invalidValue('encoding', 'is not a known encoding', encoding)
-    }
-    const bytes = Buffer.from(data, encoding ?? 'utf8')
-    return transfer(bytes, bytes, 0, undefined, offset, checkOptions(given))
-  }
-  if (!isView(data)) {
-    throw invalidType('buffer', 'of type string or an instance of Buffer, TypedArray, or DataView', data)
-  }
-  const bytes = bytesOf('buffer', data)
-  if (isOptions(offset)) {
-    const { offset: start, length: wanted, position: where } = offset
-    return transfer(data, bytes, start, wanted, where, checkOptions(offset))
-  }
-  return transfer(data, bytes, offset, length, position, checkOptions(options))
-}
-
-function isEncoding(value: unknown): value is BufferEncoding {
+export function isEncoding(value: unknown): value is BufferEncoding {
   return typeof value === 'string' && Buffer.isEncoding(value)
-}
-
-function transfer(
-  view: NodeJS.ArrayBufferView,
-  bytes: Uint8Array,
-  offset: unknown,
-  length: unknown,
-  position: unknown,
-  options: OperationOptions | undefined,
-): Transfer<Uint8Array> {
-  const size = bytes.byteLength
-  const start = offset ?? 0
-  checkInteger('offset', start, 0, size)
-  const wanted = length ?? Math.min(size - start, MAX_LENGTH)
-  checkInteger('length', wanted, 0, Math.min(size - start, MAX_LENGTH))
-  return { view, bytes, start, length: wanted, position: positionOf(position), options }
 }
 
 /** A position in a file, or {@link CURRENT_POSITION}. */
@@ -246,7 +147,15 @@ export function checkInteger(
 export function checkOptions(options: unknown): OperationOptions | undefined {
   if (options === undefined || options === null) return undefined
   checkObject(options)
+  return operationOptions(options)
+}
+
+/** The same of what is known to be an object. `undefined`, as without options, if it has none of them. */
+export function operationOptions(options: Record<string, unknown>): OperationOptions | undefined {
   const { signal, timeout, async, onCancel } = options
+  if (signal === undefined && timeout === undefined && async === undefined && onCancel === undefined) {
+    return undefined
+  }
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw invalidType('options.signal', 'an instance of AbortSignal', signal)
   }

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import { inspect, type InspectOptions } from 'node:util'
 
 import { ownersClose } from './descriptor-owners.js'
-import type { Part } from './destination.js'
+import { partsOf } from './destination.js'
 import { publishStuck, type StuckOperation } from './diagnostics.js'
 import { Engine, flagsOf, timeoutOf } from './engine.js'
 import { closedError, invalidType } from './errors.js'
@@ -19,10 +19,8 @@ import {
   type OperationOptions,
   positionOf,
   type ReadOptions,
-  readRequest,
   viewsOf,
   type WriteOptions,
-  writeRequest,
 } from './requests.js'
 import type { ReadResult, ReadVectorResult, Settles, WriteResult, WriteVectorResult } from './results.js'
 import { readStats, type RingStats } from './stats.js'
@@ -150,8 +148,7 @@ export class Ring extends EventEmitter<RingEvents> {
     options?: unknown,
   ): Promise<unknown> {
     try {
-      const number = fdNumber(fd)
-      return read(this.#engine, number, fd, readRequest(buffer, offset, length, position, options))
+      return read(this.#engine, fd, buffer, offset, length, position, options)
     } catch (error) {
       return this.#engine.refuse(error)
     }
@@ -205,10 +202,7 @@ export class Ring extends EventEmitter<RingEvents> {
     options?: unknown,
   ): Promise<unknown> {
     try {
-      const number = fdNumber(fd)
-      const isText = typeof data === 'string'
-      const request = writeRequest(data, offset, length, position, isText ? position : options)
-      return write(this.#engine, number, fd, request, isText ? data : request.view)
+      return write(this.#engine, fd, data, offset, length, position, options)
     } catch (error) {
       return this.#engine.refuse(error)
     }
@@ -222,7 +216,7 @@ export class Ring extends EventEmitter<RingEvents> {
     options?: O,
   ): Promise<Settles<ReadVectorResult<T>, O>>
   readv(fd: FdLike, buffers: unknown, position?: unknown, options?: unknown): Promise<unknown> {
-    return this.#vectored(Kind.READV, 'readv', fd, buffers, position, options)
+    return this.#vectored(Kind.READV, fd, buffers, position, options)
   }
 
   /** Writes several buffers as one writev(2); at most 1024 of them. The bytes are those of the call. */
@@ -233,27 +227,21 @@ export class Ring extends EventEmitter<RingEvents> {
     options?: O,
   ): Promise<Settles<WriteVectorResult<T>, O>>
   writev(fd: FdLike, buffers: unknown, position?: unknown, options?: unknown): Promise<unknown> {
-    return this.#vectored(Kind.WRITEV, 'writev', fd, buffers, position, options)
+    return this.#vectored(Kind.WRITEV, fd, buffers, position, options)
   }
 
   #vectored(
     kind: typeof Kind.READV | typeof Kind.WRITEV,
-    syscall: string,
     fd: FdLike,
     buffers: unknown,
     position: unknown,
     given: unknown,
   ): Promise<unknown> {
-    return this.#begin(kind, syscall, fd, given, (operation, number, flags, timeout) => {
+    return this.#begin(kind, fd, given, (operation, number, flags, timeout) => {
       const { native, memory } = this.#engine
       const views = viewsOf(buffers)
       const where = positionOf(position)
-      const parts: Part[] = views.map((bytes) => ({
-        bytes,
-        start: 0,
-        length: bytes.byteLength,
-        region: memory.regionOf(bytes),
-      }))
+      const parts = partsOf(views, memory)
       const triples = new Float64Array(
         parts.flatMap(({ bytes, length, region }) => [region, bytes.byteOffset, length]),
       )
@@ -261,7 +249,7 @@ export class Ring extends EventEmitter<RingEvents> {
       if (kind === Kind.WRITEV) {
         return native.writev(operation.id, number, triples, views, where, flags, timeout)
       }
-      operation.parts = parts
+      operation.part = parts[0]
       return native.readv(operation.id, number, triples, where, flags, timeout)
     })
   }
@@ -275,7 +263,7 @@ export class Ring extends EventEmitter<RingEvents> {
       const options = checkOptions(given)
       const early = engine.refuseEarly(options)
       if (early !== undefined) return early
-      const operation = engine.begin(Kind.NOP, 'nop', -1, undefined, options)
+      const operation = engine.begin(Kind.NOP, -1, undefined, options)
       const answer = engine.native.nop(operation.id, flagsOf(options), timeoutOf(options))
       return engine.begun(operation, answer)
     } catch (error) {
@@ -289,7 +277,7 @@ export class Ring extends EventEmitter<RingEvents> {
    */
   poll<O extends OperationOptions>(fd: FdLike, events: number, options?: O): Promise<Settles<number, O>>
   poll(fd: FdLike, events: unknown, options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.NUMBER, 'poll', fd, options, (operation, number, flags, timeout) => {
+    return this.#begin(Kind.POLL, fd, options, (operation, number, flags, timeout) => {
       checkInteger('events', events, 0, 0x7fff)
       return this.#engine.native.poll(operation.id, number, events, flags, timeout)
     })
@@ -298,7 +286,7 @@ export class Ring extends EventEmitter<RingEvents> {
   /** Resolves after so many milliseconds (fractions count), by the kernel's own timer. */
   sleep<O extends OperationOptions>(milliseconds: number, options?: O): Promise<Settles<void, O>>
   sleep(milliseconds: unknown, options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.NOTHING, 'sleep', NO_DESCRIPTOR, options, (operation, _fd, flags, timeout) => {
+    return this.#begin(Kind.SLEEP, NO_DESCRIPTOR, options, (operation, _fd, flags, timeout) => {
       checkMilliseconds('milliseconds', milliseconds)
       return this.#engine.native.sleep(operation.id, milliseconds, flags, timeout)
     })
@@ -317,7 +305,7 @@ export class Ring extends EventEmitter<RingEvents> {
     options?: O,
   ): Promise<Settles<number, O>>
   open(path: unknown, flags?: unknown, mode?: unknown, options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.NUMBER, 'open', NO_DESCRIPTOR, options, (operation, _fd, bits, timeout) => {
+    return this.#begin(Kind.OPEN, NO_DESCRIPTOR, options, (operation, _fd, bits, timeout) => {
       const { native } = this.#engine
       const { text, bytes } = pathOf(path)
       operation.given = text
@@ -344,7 +332,7 @@ export class Ring extends EventEmitter<RingEvents> {
   }
 
   #closeNumber(fd: FdLike, number: number): Promise<unknown> {
-    return this.#begin(Kind.CLOSE, 'close', fd, undefined, (operation) => {
+    return this.#begin(Kind.CLOSE, fd, undefined, (operation) => {
       this.#cancelFd(fd, number)
       return this.#engine.native.closeDescriptor(operation.id, number)
     })
@@ -353,7 +341,7 @@ export class Ring extends EventEmitter<RingEvents> {
   /** Brings a file's content and metadata to the disk. */
   fsync<O extends OperationOptions>(fd: FdLike, options?: O): Promise<Settles<void, O>>
   fsync(fd: FdLike, options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.NOTHING, 'fsync', fd, options, (operation, number, flags, timeout) =>
+    return this.#begin(Kind.FSYNC, fd, options, (operation, number, flags, timeout) =>
       this.#engine.native.sync(operation.id, number, 0, flags, timeout),
     )
   }
@@ -361,7 +349,7 @@ export class Ring extends EventEmitter<RingEvents> {
   /** Brings a file's content to the disk, and of its metadata only what reading it needs. */
   fdatasync<O extends OperationOptions>(fd: FdLike, options?: O): Promise<Settles<void, O>>
   fdatasync(fd: FdLike, options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.NOTHING, 'fdatasync', fd, options, (operation, number, flags, timeout) =>
+    return this.#begin(Kind.FDATASYNC, fd, options, (operation, number, flags, timeout) =>
       this.#engine.native.sync(operation.id, number, 1, flags, timeout),
     )
   }
@@ -369,7 +357,6 @@ export class Ring extends EventEmitter<RingEvents> {
   /** Checks what all operations have in common, and submits what `submit` submits. */
   #begin(
     kind: Kind,
-    syscall: string,
     fd: FdLike,
     given: unknown,
     submit: (operation: Operation, fd: number, flags: number, timeout: number) => number,
@@ -379,7 +366,7 @@ export class Ring extends EventEmitter<RingEvents> {
       const options = checkOptions(given)
       const early = this.#engine.refuseEarly(options)
       if (early !== undefined) return early
-      const operation = this.#engine.begin(kind, syscall, number, fd, options)
+      const operation = this.#engine.begin(kind, number, fd, options)
       return this.#engine.submit(operation, () =>
         submit(operation, number, flagsOf(options), timeoutOf(options)),
       )
@@ -407,7 +394,7 @@ export class Ring extends EventEmitter<RingEvents> {
     }
     const { outcome, attempts } = found
     if (outcome !== 'unsettled') return Promise.resolve({ outcome, attempts })
-    found.isExpectedToAbort = true
+    found.expectAbort()
     this.#engine.cancel(found, undefined)
     return found.ended()
   }
@@ -436,7 +423,7 @@ export class Ring extends EventEmitter<RingEvents> {
       (operation) => operation.kind !== Kind.CLOSE && wanted(operation),
     )
     for (const operation of found) {
-      operation.isExpectedToAbort = true
+      operation.expectAbort()
       this.#engine.cancel(operation, cause)
     }
     return found

@@ -1,16 +1,14 @@
 /** What becomes of a promise when its operation's completion is there. */
 import { noteOpened } from './descriptor-owners.js'
-import { copyParts, type Part, rescueBytes } from './destination.js'
+import { copyParts, rescueBytes } from './destination.js'
 import { abortError, CANCELLED, InvalidStateError, stuckError, systemError, timeoutError } from './errors.js'
 import { PIECE_BYTES, Status } from './native.js'
 import { Kind, type Operation } from './operation.js'
 
-const NO_PARTS: readonly Part[] = []
-
 function ignore(): void {}
 
-function pathOf({ syscall, given }: Operation): string | undefined {
-  return syscall === 'open' ? String(given) : undefined
+function pathOf({ kind, given }: Operation): string | undefined {
+  return kind === Kind.OPEN ? String(given) : undefined
 }
 
 /** Settles a result. False if its bytes are still to be copied, in pieces. */
@@ -24,15 +22,15 @@ export function settleCompleted(
   switch (operation.kind) {
     case Kind.READ:
     case Kind.READV: {
-      const { engine, id, parts = NO_PARTS } = operation
+      const { engine, id, part } = operation
       if (isKept && result > PIECE_BYTES) {
-        engine.copies.push(id, parts, result, (isWhole) => {
+        engine.copies.push(id, part, result, (isWhole) => {
           finishRead(operation, result, attempts, isWhole)
           engine.settled(operation)
         })
         return false
       }
-      finishRead(operation, result, attempts, copyParts(engine.native, id, parts, result))
+      finishRead(operation, result, attempts, copyParts(engine.native, id, part, result))
       return true
     }
     case Kind.READ_ADOPT:
@@ -44,11 +42,17 @@ export function settleCompleted(
     case Kind.WRITEV:
       operation.resolve({ bytesWritten: result, buffers: operation.given })
       break
-    case Kind.NUMBER:
-      operation.resolve(operation.syscall === 'open' ? noteOpened(result) : result)
+    case Kind.POLL:
+      operation.resolve(result)
       break
+    case Kind.OPEN:
+      operation.resolve(noteOpened(result))
+      break
+    case Kind.NONE:
     case Kind.NOP:
-    case Kind.NOTHING:
+    case Kind.SLEEP:
+    case Kind.FSYNC:
+    case Kind.FDATASYNC:
     case Kind.CLOSE:
       operation.resolve(undefined)
       break
@@ -58,7 +62,7 @@ export function settleCompleted(
 }
 
 function finishRead(operation: Operation, result: number, attempts: number, isWhole: boolean): void {
-  const { engine, id, kind, given, parts = NO_PARTS } = operation
+  const { engine, id, kind, given, part } = operation
   if (isWhole) {
     operation.resolve(
       kind === Kind.READ ? { bytesRead: result, buffer: given } : { bytesRead: result, buffers: given },
@@ -66,7 +70,7 @@ function finishRead(operation: Operation, result: number, attempts: number, isWh
     operation.end('completed', attempts)
     return
   }
-  operation.reject(new InvalidStateError(result, rescueBytes(engine.native, id, parts, result)))
+  operation.reject(new InvalidStateError(result, rescueBytes(engine.native, id, part, result)))
   operation.end('failed', attempts)
 }
 
@@ -90,15 +94,17 @@ export function settleCancelled(operation: Operation, status: number, attempts: 
     operation.resolve(CANCELLED)
   } else {
     // The program asked for it through the ring: that alone is no unhandled rejection.
-    if (operation.isExpectedToAbort) operation.promise.then(undefined, ignore)
+    if (operation.cancellation?.isExpected === true) operation.promise.then(undefined, ignore)
     const isTimeout = (status & Status.TIMED_OUT) !== 0
-    operation.reject(isTimeout ? timeoutError(options?.timeout ?? 0) : abortError(operation.cause))
+    operation.reject(
+      isTimeout ? timeoutError(options?.timeout ?? 0) : abortError(operation.cancellation?.cause),
+    )
   }
   operation.end('cancelled', attempts)
 }
 
 export function settleStuck(operation: Operation, attempts: number): void {
-  if (operation.isExpectedToAbort) operation.promise.then(undefined, ignore)
+  if (operation.cancellation?.isExpected === true) operation.promise.then(undefined, ignore)
   operation.reject(stuckError(operation.syscall))
   operation.end('failed', attempts)
 }

@@ -1,58 +1,187 @@
-/** Reads and writes in their one form, brought to the native side: by region where no copy is needed. */
+/** Reads and writes: FileHandle's overloads, checked and brought to the native side: by region where no copy is needed. */
 import { type Engine, flagsOf, timeoutOf } from './engine.js'
+import { invalidType, invalidValue } from './errors.js'
 import { Kind } from './operation.js'
-import type { Transfer } from './requests.js'
+import {
+  bytesOf,
+  checkInteger,
+  checkOptions,
+  DEFAULT_LENGTH,
+  fdNumber,
+  isEncoding,
+  isOptions,
+  isView,
+  MAX_LENGTH,
+  type OperationOptions,
+  operationOptions,
+  positionOf,
+} from './requests.js'
 
-/** Reads. */
-export function read(engine: Engine, fd: number, holder: unknown, request: Transfer): Promise<unknown> {
-  const { options, start, length, position } = request
-  const early = engine.refuseEarly(options)
-  if (early !== undefined) return early
-  let { view, bytes } = request
-  if (bytes === undefined) {
-    if (engine.isFull) {
-      // It waits, and no ArrayBuffer waits with it: that is made when its bytes are there.
-      const late = engine.begin(Kind.READ_ADOPT, 'read', fd, holder, options)
-      late.given = length
-      const answer = engine.native.read(late.id, fd, length, position, flagsOf(options), timeoutOf(options))
-      return engine.begun(late, answer)
-    }
-    view = bytes = engine.memory.slice(length)
+/** read(fd, buffer, offset, length, position, options), (fd, buffer, options), (fd, options), (fd) */
+export function read(
+  engine: Engine,
+  fd: unknown,
+  buffer: unknown,
+  offset: unknown,
+  length: unknown,
+  position: unknown,
+  options: unknown,
+): Promise<unknown> {
+  const number = fdNumber(fd)
+  if (isOptions(buffer)) {
+    const { buffer: into, offset: start, length: wanted, position: where } = buffer
+    return readInto(engine, number, fd, into, start, wanted, where, operationOptions(buffer))
   }
-  const region = engine.memory.regionOf(bytes)
-  const operation = engine.begin(Kind.READ, 'read', fd, holder, options)
-  operation.given = view
-  operation.parts = [{ bytes, start, length, region }]
-  const { id } = operation
-  const { native } = engine
-  const flags = flagsOf(options)
-  const timeout = timeoutOf(options)
-  if (region < 0) return engine.begun(operation, native.read(id, fd, length, position, flags, timeout))
-  const from = bytes.byteOffset + start
-  return engine.begun(operation, native.readRegion(id, fd, region, from, length, position, flags, timeout))
+  if (isOptions(offset)) {
+    const into = buffer ?? offset['buffer']
+    const { offset: start, length: wanted, position: where } = offset
+    return readInto(engine, number, fd, into, start, wanted, where, operationOptions(offset))
+  }
+  return readInto(engine, number, fd, buffer, offset, length, position, checkOptions(options))
 }
 
-/** Writes; `given` is what the result gives back. */
-export function write(
+function readInto(
   engine: Engine,
   fd: number,
   holder: unknown,
-  request: Transfer<Uint8Array>,
-  given: unknown,
+  view: unknown,
+  offset: unknown,
+  length: unknown,
+  position: unknown,
+  options: OperationOptions | undefined,
 ): Promise<unknown> {
-  const { options, bytes, start, length, position } = request
+  if (view === undefined || view === null) {
+    return readNew(engine, fd, holder, offset, length, position, options)
+  }
+  if (!isView(view)) throw invalidType('buffer', 'an instance of Buffer, TypedArray, or DataView', view)
+  const bytes = bytesOf('buffer', view)
+  const size = bytes.byteLength
+  const start = offset ?? 0
+  checkInteger('offset', start, 0, size)
+  const most = Math.min(size - start, MAX_LENGTH)
+  const wanted = length ?? most
+  checkInteger('length', wanted, 0, most)
+  const where = positionOf(position)
   const early = engine.refuseEarly(options)
   if (early !== undefined) return early
   const region = engine.memory.regionOf(bytes)
-  const operation = engine.begin(Kind.WRITE, 'write', fd, holder, options)
-  operation.given = given
-  const { id } = operation
+  const operation = engine.begin(Kind.READ, fd, holder, options)
+  operation.given = view
+  operation.part = { bytes, start, length: wanted, region, next: undefined }
   const { native } = engine
+  const { id } = operation
   const flags = flagsOf(options)
   const timeout = timeoutOf(options)
   const answer =
     region < 0
-      ? native.write(id, fd, bytes, start, length, position, flags, timeout)
-      : native.writeRegion(id, fd, region, bytes.byteOffset + start, length, position, flags, timeout)
+      ? native.read(id, fd, wanted, where, flags, timeout)
+      : native.readRegion(id, fd, region, bytes.byteOffset + start, wanted, where, flags, timeout)
+  return engine.begun(operation, answer)
+}
+
+/** Reads without a buffer. */
+function readNew(
+  engine: Engine,
+  fd: number,
+  holder: unknown,
+  offset: unknown,
+  length: unknown,
+  position: unknown,
+  options: OperationOptions | undefined,
+): Promise<unknown> {
+  const wanted = length ?? DEFAULT_LENGTH
+  // What is made for the result begins where the result does.
+  checkInteger('offset', offset ?? 0, 0, 0)
+  checkInteger('length', wanted, 0, MAX_LENGTH)
+  const where = positionOf(position)
+  const early = engine.refuseEarly(options)
+  if (early !== undefined) return early
+  // It waits, and no ArrayBuffer waits with it: that is made when its bytes are there.
+  if (!engine.isFull)
+    return readInto(engine, fd, holder, engine.memory.slice(wanted), 0, wanted, where, options)
+  const late = engine.begin(Kind.READ_ADOPT, fd, holder, options)
+  late.given = wanted
+  const answer = engine.native.read(late.id, fd, wanted, where, flagsOf(options), timeoutOf(options))
+  return engine.begun(late, answer)
+}
+
+/** write(fd, buffer, offset, length, position, options), (fd, buffer, options), (fd, string, position, encoding, options) */
+export function write(
+  engine: Engine,
+  fd: unknown,
+  data: unknown,
+  offset: unknown,
+  length: unknown,
+  position: unknown,
+  options: unknown,
+): Promise<unknown> {
+  const number = fdNumber(fd)
+  if (typeof data === 'string') return writeText(engine, number, fd, data, offset, length, position)
+  if (!isView(data)) {
+    throw invalidType('buffer', 'of type string or an instance of Buffer, TypedArray, or DataView', data)
+  }
+  const bytes = bytesOf('buffer', data)
+  if (isOptions(offset)) {
+    const { offset: start, length: wanted, position: where } = offset
+    return writeFrom(engine, number, fd, data, bytes, start, wanted, where, operationOptions(offset))
+  }
+  return writeFrom(engine, number, fd, data, bytes, offset, length, position, checkOptions(options))
+}
+
+/** (string, options), or FileHandle's form for strings: (string, position, encoding, options). */
+function writeText(
+  engine: Engine,
+  fd: number,
+  holder: unknown,
+  text: string,
+  position: unknown,
+  encoding: unknown,
+  options: unknown,
+): Promise<unknown> {
+  if (isOptions(position)) {
+    const { offset, length, position: where } = position
+    const bytes = Buffer.from(text)
+    return writeFrom(engine, fd, holder, text, bytes, offset, length, where, operationOptions(position))
+  }
+  const [name, given] = isOptions(encoding) ? [undefined, encoding] : [encoding, options]
+  if (name !== undefined && name !== null && !isEncoding(name)) {
+    throw invalidValue('encoding', 'is not a known encoding', name)
+  }
+  const bytes = Buffer.from(text, name ?? 'utf8')
+  return writeFrom(engine, fd, holder, text, bytes, 0, undefined, position, checkOptions(given))
+}
+
+/** `given` is what the result gives back. */
+function writeFrom(
+  engine: Engine,
+  fd: number,
+  holder: unknown,
+  given: unknown,
+  bytes: Uint8Array,
+  offset: unknown,
+  length: unknown,
+  position: unknown,
+  options: OperationOptions | undefined,
+): Promise<unknown> {
+  const size = bytes.byteLength
+  const start = offset ?? 0
+  checkInteger('offset', start, 0, size)
+  const most = Math.min(size - start, MAX_LENGTH)
+  const wanted = length ?? most
+  checkInteger('length', wanted, 0, most)
+  const where = positionOf(position)
+  const early = engine.refuseEarly(options)
+  if (early !== undefined) return early
+  const region = engine.memory.regionOf(bytes)
+  const operation = engine.begin(Kind.WRITE, fd, holder, options)
+  operation.given = given
+  const { native } = engine
+  const { id } = operation
+  const flags = flagsOf(options)
+  const timeout = timeoutOf(options)
+  const answer =
+    region < 0
+      ? native.write(id, fd, bytes, start, wanted, where, flags, timeout)
+      : native.writeRegion(id, fd, region, bytes.byteOffset + start, wanted, where, flags, timeout)
   return engine.begun(operation, answer)
 }
