@@ -128,6 +128,8 @@ test('a target is reached by its figure alone, and unknown without one', (t) => 
 
 test('processor time, the longest batch and the growth with workers are figures too', (t) => {
   const loop = [100_000, 300_000, 200_000].map((longestBatch) => ({
+    medianBatch: 0,
+    p99Batch: 0,
     longestBatch,
     longestTurn: 0,
     longestTimerGap: 0,

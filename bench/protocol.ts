@@ -22,6 +22,9 @@ export interface Latencies {
 
 /** How the event loop fared, in nanoseconds. */
 export interface LoopDelay {
+  /** The median and the 99th percentile of turns longer than 50 µs, by their work alone. */
+  medianBatch: number
+  p99Batch: number
   /** The longest turn of the loop by its work alone: without garbage collection, and without being preempted. */
   longestBatch: number
   /** The longest turn by the clock. */

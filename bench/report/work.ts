@@ -30,7 +30,7 @@ function detailTable({ variants, cells }: WorkResult, concurrency: number): stri
     const { latencies, loop, collections } = cell
     const latency = (key: 'p50' | 'p99' | 'p999') =>
       plain(medianOf(latencies.map((one) => microseconds(one[key]))))
-    const delay = (key: 'longestBatch' | 'longestTurn' | 'longestTimerGap') =>
+    const delay = (key: 'medianBatch' | 'p99Batch' | 'longestBatch' | 'longestTurn' | 'longestTimerGap') =>
       plain(medianOf(loop.map((one) => microseconds(one[key]))))
     const collected = medianOf(
       collections.map((one) => (one.collections.nanoseconds / one.nanoseconds) * 100),
@@ -41,6 +41,8 @@ function detailTable({ variants, cells }: WorkResult, concurrency: number): stri
         latency('p50'),
         latency('p99'),
         latency('p999'),
+        delay('medianBatch'),
+        delay('p99Batch'),
         delay('longestBatch'),
         delay('longestTurn'),
         delay('longestTimerGap'),
@@ -53,6 +55,8 @@ function detailTable({ variants, cells }: WorkResult, concurrency: number): stri
     'p50, µs',
     'p99, µs',
     'p99.9, µs',
+    'median batch, µs',
+    'p99 batch, µs',
     'longest batch, µs',
     'longest turn, µs',
     'longest gap of a 1 ms timer, µs',

@@ -3,6 +3,7 @@ import { PerformanceObserver } from 'node:perf_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
 import type { LoopDelay } from '../protocol.js'
+import { quantile } from '../statistics.js'
 
 /** Milliseconds: turns shorter than this are not worth keeping. */
 const SHORT = 0.05
@@ -78,9 +79,11 @@ export function watchLoop(): () => Promise<LoopDelay> {
     await nextTurn()
     await nextTurn()
     observer?.disconnect()
-    const longestBatch = turns.reduce((most, one) => Math.max(most, busy(one, collections)), 0)
+    const batches = Float64Array.from(turns, (one) => busy(one, collections)).sort()
     return {
-      longestBatch: nanoseconds(longestBatch),
+      medianBatch: nanoseconds(quantile(batches, 0.5)),
+      p99Batch: nanoseconds(quantile(batches, 0.99)),
+      longestBatch: nanoseconds(batches.at(-1) ?? 0),
       longestTurn: nanoseconds(longestTurn),
       longestTimerGap: nanoseconds(longestTimerGap),
       timers,
