@@ -32,6 +32,9 @@ export class CoreMemory {
   #slab: ArrayBuffer | undefined
   #used = 0
   #hasRegions = false
+  #slabRegion = -1
+  /** The region of the latest slice, or -1: asking its buffer for it would take as long as making the slice. */
+  sliceRegion = -1
 
   constructor(native: NativeRing, words: Int32Array, arenaBytes: number) {
     this.#native = native
@@ -54,25 +57,34 @@ export class CoreMemory {
     const half = this.#arenaBytes / 2
     if (bytes > MAX_SLICE_BYTES) {
       const memory = this.#allocate(bytes, half)
-      return typeof memory === 'number' ? Buffer.alloc(bytes) : Buffer.from(memory, 0, bytes)
+      if (typeof memory === 'number') return this.#plain(bytes)
+      this.sliceRegion = this.#region
+      return Buffer.from(memory, 0, bytes)
     }
     const grain = bytes < PAGE_BYTES ? LINE_BYTES : PAGE_BYTES
     let start = Math.ceil(this.#used / grain) * grain
     // Not SLAB_BYTES: the program may have transferred the slab away, which is its result's memory too.
     if (this.#slab === undefined || start + bytes > this.#slab.byteLength) {
       const memory = this.#allocate(SLAB_BYTES, half)
-      if (typeof memory === 'number') return Buffer.alloc(bytes)
+      if (typeof memory === 'number') return this.#plain(bytes)
       this.#slab = memory
+      this.#slabRegion = this.#region
       start = 0
     }
     this.#used = start + bytes
+    this.sliceRegion = this.#slabRegion
     return Buffer.from(this.#slab, start, bytes)
+  }
+
+  #plain(bytes: number): Buffer {
+    this.sliceRegion = -1
+    return Buffer.alloc(bytes)
   }
 
   /** Makes an ArrayBuffer of the native side known as core memory. */
   adopt(buffer: ArrayBuffer): void {
     this.#hasRegions = true
-    const region: Region = { memory: this, number: this.#words[Header.REGION] ?? 0 }
+    const region: Region = { memory: this, number: this.#region }
     Object.defineProperty(buffer, regionOfBuffer, { value: region })
   }
 
@@ -83,6 +95,11 @@ export class CoreMemory {
     const buffer: WithRegion = view.buffer
     const region = buffer[regionOfBuffer]
     return region !== undefined && region.memory === this ? region.number : -1
+  }
+
+  /** The number of the region that the native side made last. */
+  get #region(): number {
+    return this.#words[Header.REGION] ?? 0
   }
 
   /** Lets go of the slab. */

@@ -64,7 +64,7 @@ class Cancellation {
   /** The cause of the AbortError. */
   cause: unknown = undefined
   /** Those who wait for the operation's end. */
-  waiters: ((result: CancelResult) => void)[] = []
+  waiters: ((result: CancelResult) => void)[] | undefined = undefined
 }
 
 /**
@@ -146,6 +146,7 @@ export class Operation {
     if (this.cancellation === undefined) return
     const { waiters } = this.cancellation
     this.cancellation = undefined
+    if (waiters === undefined) return
     for (const waiter of waiters) waiter({ outcome, attempts })
   }
 
@@ -153,7 +154,9 @@ export class Operation {
   ended(): Promise<CancelResult> {
     return new Promise((resolve) => {
       this.cancellation ??= new Cancellation()
-      this.cancellation.waiters.push(resolve)
+      // One, nearly always: an array that grows from nothing takes room for 17.
+      if (this.cancellation.waiters === undefined) this.cancellation.waiters = [resolve]
+      else this.cancellation.waiters.push(resolve)
     })
   }
 

@@ -65,17 +65,33 @@ function readInto(
   const early = engine.refuseEarly(options)
   if (early !== undefined) return early
   const region = engine.memory.regionOf(bytes)
+  return submitRead(engine, fd, holder, view, bytes, region, start, wanted, where, options)
+}
+
+/** What has been checked. */
+function submitRead(
+  engine: Engine,
+  fd: number,
+  holder: unknown,
+  view: NodeJS.ArrayBufferView,
+  bytes: Uint8Array,
+  region: number,
+  start: number,
+  length: number,
+  position: number,
+  options: OperationOptions | undefined,
+): Promise<unknown> {
   const operation = engine.begin(Kind.READ, fd, holder, options)
   operation.given = view
-  operation.part = { bytes, start, length: wanted, region, next: undefined }
+  operation.part = { bytes, start, length, region, next: undefined }
   const { native } = engine
   const { id } = operation
   const flags = flagsOf(options)
   const timeout = timeoutOf(options)
   const answer =
     region < 0
-      ? native.read(id, fd, wanted, where, flags, timeout)
-      : native.readRegion(id, fd, region, bytes.byteOffset + start, wanted, where, flags, timeout)
+      ? native.read(id, fd, length, position, flags, timeout)
+      : native.readRegion(id, fd, region, bytes.byteOffset + start, length, position, flags, timeout)
   return engine.begun(operation, answer)
 }
 
@@ -96,9 +112,12 @@ function readNew(
   const where = positionOf(position)
   const early = engine.refuseEarly(options)
   if (early !== undefined) return early
+  if (!engine.isFull) {
+    const { memory } = engine
+    const made = memory.slice(wanted)
+    return submitRead(engine, fd, holder, made, made, memory.sliceRegion, 0, wanted, where, options)
+  }
   // It waits, and no ArrayBuffer waits with it: that is made when its bytes are there.
-  if (!engine.isFull)
-    return readInto(engine, fd, holder, engine.memory.slice(wanted), 0, wanted, where, options)
   const late = engine.begin(Kind.READ_ADOPT, fd, holder, options)
   late.given = wanted
   const answer = engine.native.read(late.id, fd, wanted, where, flagsOf(options), timeoutOf(options))
