@@ -79,7 +79,8 @@ export function watchLoop(): () => Promise<LoopDelay> {
     await nextTurn()
     await nextTurn()
     observer?.disconnect()
-    const batches = Float64Array.from(turns, (one) => busy(one, collections)).sort()
+    const batches = Float64Array.from(turns, (one) => busy(one, collections))
+    batches.sort()
     return {
       medianBatch: nanoseconds(quantile(batches, 0.5)),
       p99Batch: nanoseconds(quantile(batches, 0.99)),
