@@ -94,3 +94,9 @@ export async function fate(promise: Promise<unknown>): Promise<string> {
     return error instanceof Error && 'code' in error ? String(error.code) : String(error)
   }
 }
+
+/** Collects garbage. */
+export function collectGarbage(): void {
+  if (globalThis.gc === undefined) throw new Error('the tests run with --expose-gc')
+  globalThis.gc()
+}

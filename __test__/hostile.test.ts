@@ -11,14 +11,15 @@ import { AbortError, eventfd, InvalidStateError, pipe, Ring } from 'uring-safe-c
 import { publicCopies, runProgram, sandbox } from './fixtures/programs.js'
 import { silentFile } from './silent-fuse.js'
 import {
+  STARVED_MILLISECONDS,
+  Ticker,
   closeAfter,
+  collectGarbage,
   directoryFor,
   fate,
   fileFor,
   openDescriptors,
   ringFor,
-  STARVED_MILLISECONDS,
-  Ticker,
   until,
 } from './helpers.js'
 
@@ -45,11 +46,6 @@ async function fates(promises: Promise<unknown>[]): Promise<Record<string, numbe
   const counts: Record<string, number> = {}
   for (const word of await Promise.all(promises.map(fate))) counts[word] = (counts[word] ?? 0) + 1
   return counts
-}
-
-function collectGarbage(): void {
-  if (globalThis.gc === undefined) throw new Error('the tests run with --expose-gc')
-  globalThis.gc()
 }
 
 /** Every operation that takes a signal, on a descriptor where it would wait. */
