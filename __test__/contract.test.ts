@@ -456,3 +456,24 @@ test('timers fire while operations settle without end', async (t) => {
   ticker.stop()
   t.true(ticker.fired >= 50, `a 1 ms timer fired ${ticker.fired} times in ${STARVED_MILLISECONDS / 1000} s`)
 })
+
+test('large results keep nothing waiting that stands behind them', async (t) => {
+  const ring = ringFor(t)
+  const bytes = 1 << 20
+  const fd = fileFor(t, Buffer.alloc(bytes, 'x'))
+  let turns = 0
+  let isOver = false
+  const count = (): void => {
+    turns += 1
+    if (!isOver) setImmediate(count)
+  }
+  setImmediate(count)
+  // More than what may complete at once; they share their memory.
+  const memory = ring.alloc(bytes)
+  const reads = Array.from({ length: 100 }, () => ring.read(fd, memory, { position: 0 }))
+  const behind = ring.nop()
+  await behind
+  isOver = true
+  t.true(turns <= 10, `a nop behind 100 reads of a megabyte took ${turns} turns of the loop`)
+  for (const { bytesRead } of await Promise.all(reads)) t.is(bytesRead, bytes)
+})

@@ -1,3 +1,4 @@
+import { createHook } from 'node:async_hooks'
 import { openSync, writeFileSync, writeSync } from 'node:fs'
 import { getEventListeners, once } from 'node:events'
 import { join } from 'node:path'
@@ -889,4 +890,44 @@ test('RLIMIT_MEMLOCK = 0 without privileges: a ring with fewer entries, or an er
   }
   // Less than the default queues take, and enough for smaller ones.
   t.like(await ask(['--memlock', '65536']), { supported: true, error: {} })
+})
+
+test('clause 1, once: a hook that runs while a promise is made may call the ring', async (t) => {
+  const ring = ringFor(t)
+  let inner: Promise<void> | undefined
+  let isArmed = true
+  const hook = createHook({
+    init(_id, type) {
+      if (type !== 'PROMISE' || !isArmed) return
+      isArmed = false
+      inner = ring.nop()
+    },
+  }).enable()
+  const outer = ring.nop()
+  hook.disable()
+  await outer
+  await inner
+  t.not(inner, undefined)
+  t.like(ring.stats(), { submitted: 2, completed: 2 })
+})
+
+test('clause 1, once: bytes that lost their place and find no other fail the read, and no other', async (t) => {
+  const ring = ringFor(t)
+  const fd = fileFor(t, Buffer.alloc(8 << 20, 'x'))
+  const lost = Buffer.alloc(8 << 20)
+  const kept = Buffer.alloc(4 << 20)
+  const reads = [ring.read(fd, lost, { position: 0 }), ring.read(fd, kept, { position: 0 })]
+  const alloc = Object.getOwnPropertyDescriptor(Buffer, 'alloc') ?? {}
+  const restore = () => Object.defineProperty(Buffer, 'alloc', alloc)
+  t.teardown(restore)
+  await turn()
+  structuredClone(lost.buffer, { transfer: [lost.buffer] })
+  Buffer.alloc = () => {
+    throw new RangeError('Array buffer allocation failed')
+  }
+  const [first, second] = await Promise.allSettled(reads)
+  restore()
+  t.like(first, { status: 'rejected', reason: { message: 'Array buffer allocation failed' } })
+  t.like(second, { status: 'fulfilled', value: { bytesRead: kept.byteLength } })
+  await ring.close()
 })

@@ -48,7 +48,12 @@ export class CopyQueue {
   #step(): void {
     const copy = this.#copies[0]
     if (copy === undefined) return
-    const isWhole = this.#copyPiece(copy)
+    let isWhole = false
+    try {
+      isWhole = this.#copyPiece(copy)
+    } catch {
+      // A view of the caller's throws: there is no place for the bytes.
+    }
     if (isWhole && copy.left > 0) {
       this.#schedule()
       return

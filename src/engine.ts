@@ -90,7 +90,8 @@ export class Engine {
    * then on the id is the kernel's until the completion.
    */
   begin(kind: Kind, fd: number, holder: unknown, options: OperationOptions | undefined): Operation {
-    const id = this.#freeIds.pop() ?? this.#operations.length
+    // Reserved at once: making a promise runs hooks of the program's, which may call the ring.
+    const id = this.#freeIds.pop() ?? this.#operations.push(undefined) - 1
     const operation = new Operation(this, id, kind, fd, holder, options)
     this.#operations[id] = operation
     if (options !== undefined) this.#watch(operation, options)

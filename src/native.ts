@@ -13,9 +13,7 @@ export const Header = { PENDING: 0, AGAIN: 1, REPORTS: 2, DRAINED: 3, REGION: 4,
 export const HEADER_WORDS = 8
 /** Words of one completion: id, result, status, attempts. */
 export const COMPLETION_WORDS = 4
-/**
- * Completions that the array holds: as many as one turn of the event loop may settle before timers would starve.
- */
+/** Completions that the array holds: more than one turn of the event loop settles, except at a ring's end. */
 export const COMPLETIONS = 512
 
 /** The status word's verdict, and its flags. */

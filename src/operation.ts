@@ -152,6 +152,8 @@ export class Operation {
 
   /** Resolves when it has ended. */
   ended(): Promise<CancelResult> {
+    const { outcome, attempts } = this
+    if (outcome !== 'unsettled') return Promise.resolve({ outcome, attempts })
     return new Promise((resolve) => {
       this.cancellation ??= new Cancellation()
       // One, nearly always: an array that grows from nothing takes room for 17.

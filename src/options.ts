@@ -32,7 +32,7 @@ export interface CancelOptions {
 export interface RingOptions {
   /**
    * Entries of the submission queue (default 1024): so many operations go with one system call, which is more than one
-   * turn of the event loop settles (512). They take 64 KiB.
+   * turn of the event loop settles. They take 64 KiB.
    */
   entries?: number
   /**

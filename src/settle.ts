@@ -25,7 +25,13 @@ export function settleCompleted(
       const { engine, id, part } = operation
       if (isKept && result > PIECE_BYTES) {
         engine.copies.push(id, part, result, (isWhole) => {
-          finishRead(operation, result, attempts, isWhole)
+          try {
+            finishRead(operation, result, attempts, isWhole)
+          } catch (error) {
+            // Out of memory for bytes that lost their place, say.
+            operation.reject(error)
+            operation.end('failed', attempts)
+          }
           engine.settled(operation)
         })
         return false

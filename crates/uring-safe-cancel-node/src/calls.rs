@@ -167,6 +167,7 @@ unsafe extern "C" fn destroy(env: sys::napi_env, info: sys::napi_callback_info) 
             if let Some(core) = &mut ring.core {
                 core.destroy(ring.drain);
             }
+            ring.is_destroyed = true;
             0
         })
     }

@@ -46,13 +46,20 @@ pub(crate) mod refusal {
     pub(crate) const BAD_ARGUMENT: i32 = -10_004;
 }
 
-/// What one turn of the event loop may settle, in units of the plainest operation: beyond that timers
-/// would starve (without a bound, a 1 ms timer did not fire once in 400 ms). A unit takes some 0.3 µs with
-/// all that JavaScript does for it, and what one turn settles should not block it for 200 µs.
-pub(crate) const TURN_BUDGET: usize = 512;
-/// So many bytes that were read or written cost as much as an operation: the kernel copies them on the
-/// thread of JavaScript. A read of 4 KiB from the page cache takes as long as five operations without.
-const BYTES_OF_A_UNIT: usize = 1 << 10;
+/// How many completions the event loop gives JavaScript in one turn. The others wait for the next, so that timers
+/// fire: 128 nops take some 50 µs with what they submit anew.
+const TURN_COMPLETIONS: usize = 128;
+/// So many bytes that JavaScript has yet to copy count as a completion more: a turn copies about a megabyte.
+const COPIED_BYTES_OF_A_COMPLETION: usize = 8 << 10;
+/// But however large they are, so many are given: what stands behind them has a right to its turn, too.
+const LEAST_COMPLETIONS: usize = 8;
+/// What may complete at once when microtasks submit it, in one turn of the event loop: in units of the plainest operation,
+/// which takes some 0.3 µs. Without a bound, chains of awaits never came back to the loop, and a 1 ms timer did not fire
+/// once in 400 ms. Beyond it operations are submitted, and their completions come with the next turn.
+const INLINE_BUDGET: usize = 384;
+/// So many bytes count as an operation more: the kernel has copied them meanwhile, on this thread. A read of
+/// 4 KiB from the page cache takes as long as five operations without.
+const INLINE_BYTES_OF_A_UNIT: usize = 1 << 10;
 
 /// Bytes of a completed read.
 #[derive(Default)]
@@ -79,8 +86,9 @@ pub(crate) struct NodeRing {
     pub(crate) is_collected: bool,
     pub(crate) drain: Duration,
     pub(crate) reports: Vec<(u32, StuckReport)>,
-    /// Completions that this turn of the loop may still settle.
-    pub(crate) budget: usize,
+    /// What is left of [`INLINE_BUDGET`] in this turn of the loop.
+    inline_budget: usize,
+    pub(crate) is_destroyed: bool,
     /// Whether the last flush asks for another one soon.
     pub(crate) is_again: bool,
     keys: Vec<Option<Key>>,
@@ -132,7 +140,8 @@ impl NodeRing {
             is_collected: false,
             drain,
             reports: Vec::new(),
-            budget: TURN_BUDGET,
+            inline_budget: INLINE_BUDGET,
+            is_destroyed: false,
             is_again: false,
             keys: Vec::new(),
             kept: KeptResults::default(),
@@ -188,26 +197,53 @@ impl NodeRing {
         core.cancel(key)
     }
 
-    /// Flushes within the turn's budget; how many completions the array holds now.
+    /// Flushes for microtasks, within what the turn has left for them; how many completions the array holds now.
     pub(crate) fn flush(&mut self) -> usize {
-        // Each costs a unit or more, so that the array has room.
-        let count = self.flush_within(self.budget.min(self.completions.capacity()));
+        let (count, spent) =
+            self.flush_within(self.inline_budget, |result, _| 1 + result / INLINE_BYTES_OF_A_UNIT);
+        self.inline_budget = self.inline_budget.saturating_sub(spent);
         self.hold_process();
         count
     }
 
-    fn flush_within(&mut self, budget: usize) -> usize {
-        let Self { core: Some(core), completions, kept, .. } = self else { return 0 };
+    /// Flushes for the event loop; how many completions the array holds now.
+    pub(crate) fn deliver(&mut self) -> usize {
+        let (count, _) = if self.is_destroyed {
+            // Nothing more is submitted, and the drain has a time limit.
+            self.flush_within(usize::MAX, |_, _| 1)
+        } else {
+            self.flush_within(TURN_COMPLETIONS, |result, keep| {
+                let is_copied = keep == Keep::Copy && result <= PIECE_BYTES as usize;
+                let copied = if is_copied { result } else { 0 };
+                (1 + copied / COPIED_BYTES_OF_A_COMPLETION)
+                    .min(TURN_COMPLETIONS / LEAST_COMPLETIONS)
+            })
+        };
+        self.hold_process();
+        count
+    }
+
+    /// How many completions came, and what they cost together. Each costs 1 or more.
+    fn flush_within(
+        &mut self,
+        budget: usize,
+        cost: impl Fn(usize, Keep) -> usize,
+    ) -> (usize, usize) {
+        let Self { core: Some(core), completions, kept, .. } = self else { return (0, 0) };
         kept.release_flushed();
         let (mut count, mut spent) = (0, 0);
-        let flushed = core.flush_within(budget, &mut |completion| {
-            let cost = cost(completion.verdict);
+        let flushed = core.flush_within(budget.min(completions.capacity()), &mut |completion| {
+            let result = match completion.verdict {
+                // Where it is no count of bytes, it is a small number.
+                Verdict::Completed(result) => usize::try_from(result).unwrap_or(0),
+                _ => 0,
+            };
+            let cost = cost(result, completion.client.keep);
             completions.set(count, words(completion, kept));
             count += 1;
             spent += cost;
             cost
         });
-        self.budget = self.budget.saturating_sub(spent);
         self.is_again = flushed.again;
         for report in core.take_stuck_reports() {
             if let Some(client) = core.client(report.key) {
@@ -219,7 +255,7 @@ impl NodeRing {
         completions.set_header(Header::Reports, i32::from(!self.reports.is_empty()));
         completions.set_header(Header::Drained, i32::from(core.is_drained()));
         completions.set_header(Header::Full, i32::from(core.is_full()));
-        count
+        (count, spent)
     }
 
     /// Keeps the process alive if operations are pending. It is let go before the loop sleeps, after
@@ -232,9 +268,9 @@ impl NodeRing {
         }
     }
 
-    /// A new turn of the event loop: a new budget, and the process is held only if need be.
+    /// A new turn of the event loop: a new inline budget, and the process is held only if need be.
     pub(crate) fn turn(&mut self) {
-        self.budget = TURN_BUDGET;
+        self.inline_budget = INLINE_BUDGET;
         self.kept.release_flushed();
         if let (Some(core), Some(waker)) = (&self.core, &mut self.waker) {
             if core.pending() == 0 {
@@ -267,16 +303,6 @@ impl NodeRing {
                 }
             }
         }
-    }
-}
-
-/// What a completion costs the event loop, in units of [`TURN_BUDGET`].
-#[inline]
-fn cost(verdict: Verdict) -> usize {
-    match verdict {
-        // Where it is no count of bytes, it is a small number.
-        Verdict::Completed(result) => 1 + usize::try_from(result).unwrap_or(0) / BYTES_OF_A_UNIT,
-        _ => 1,
     }
 }
 

@@ -113,7 +113,7 @@ unsafe fn deliver(ring: *mut NodeRing) {
         if ring.core.is_none() {
             return;
         }
-        let count = ring.flush();
+        let count = ring.deliver();
         let is_drained = ring.core.as_ref().is_some_and(uring_safe_cancel::Ring::is_drained);
         // JavaScript has the timer by which to flush again.
         let has_news = !ring.reports.is_empty() || is_drained || ring.is_again;

@@ -49,16 +49,20 @@ impl<K: Kernel, C> Ring<K, C> {
             let reaped = self.reap(budget.saturating_sub(spent), sink);
             delivered += reaped.delivered;
             spent = reaped.spent.saturating_add(spent);
-            self.process_deadlines();
+            let is_cut = spent >= budget;
+            self.process_deadlines(is_cut);
             let more_to_do = !self.ready.is_empty() || self.may_queue();
-            if !more_to_do || self.kernel_refuses || reaped.cqes == 0 {
+            if !more_to_do || self.kernel_refuses {
                 break;
             }
-            if spent >= budget {
+            if is_cut {
                 // Completions may wait for whoever set the budget; what can start may not, because
                 // nothing else might ever wake him.
                 self.fill();
                 self.enter(0);
+                break;
+            }
+            if reaped.cqes == 0 {
                 break;
             }
         }
@@ -265,9 +269,13 @@ impl<K: Kernel, C> Ring<K, C> {
         }
     }
 
-    /// Acts on what is due, if the timer said so (or cannot, because the kernel takes no SQEs).
-    fn process_deadlines(&mut self) {
-        if !std::mem::take(&mut self.timer_fired) && !self.kernel_refuses {
+    /// Acts on what is due, if the timer said so (or cannot, because the kernel takes no SQEs, or because the
+    /// reaping was cut short).
+    fn process_deadlines(&mut self, is_cut: bool) {
+        // The timer's CQE may stand behind others that the budget leaves for later.
+        let is_due = std::mem::take(&mut self.timer_fired) || self.kernel_refuses;
+        let may_be_due = is_due || (is_cut && self.deadlines.earliest().is_some());
+        if !may_be_due {
             return;
         }
         let now = self.kernel.now();
