@@ -107,8 +107,8 @@ export class Ring extends EventEmitter<RingEvents> {
    * options)`, `(fd, options)`, `(fd)`.
    *
    * A buffer of {@link alloc}, and the one that is made where none is given, is read into directly; any other gets a
-   * copy, in pieces of 1 MiB if it is larger, each in a turn of the event loop. Where the destination was detached or shrunk meanwhile, it
-   * rejects with `ERR_INVALID_STATE`, and the error has the bytes in `data`.
+   * copy, in pieces of 1 MiB if it is larger, each in a turn of the event loop. Where the destination was detached or
+   * shrunk meanwhile, it rejects with `ERR_INVALID_STATE`, and the error has the bytes in `data`.
    *
    * ```ts
    * const { bytesRead, buffer } = await ring.read(fd, Buffer.alloc(4096), { position: 0, timeout: 500 })
