@@ -99,6 +99,37 @@ fn clause_2_live_a_limit_on_completions_holds_up_no_cancel() {
 }
 
 #[test]
+fn clause_2_live_a_limit_on_completions_holds_up_no_deadline() {
+    for limit in [0, 1] {
+        let (mut ring, fake) = ring();
+        let extra = Extra { timeout: Some(Duration::from_secs(1)), ..Extra::default() };
+        let operation = read(&ring);
+        let timed = submit_with(&mut ring, operation, extra, 0);
+        let others = [submit_read(&mut ring, 1), submit_read(&mut ring, 2)];
+        settle(&mut ring);
+        others.iter().for_each(|&key| fake.complete(key, 8));
+        fake.pass(Duration::from_secs(2));
+        // The timer's CQE stands behind both.
+        let (done, _) = flush(&mut ring, limit);
+        assert_eq!(done.len(), limit);
+        assert_eq!(fake.cancels(timed), 1, "with a limit of {limit}");
+    }
+}
+
+#[test]
+fn clause_7_bounded_a_flush_ends_with_the_completion_that_reaches_its_budget() {
+    for (budget, expected) in [(0, 0), (1, 1), (3, 1), (4, 2), (6, 2), (7, 3), (99, 4)] {
+        let (mut ring, fake) = ring();
+        let keys: Vec<Key> = (0..4).map(|client| submit_read(&mut ring, client)).collect();
+        settle(&mut ring);
+        keys.iter().for_each(|&key| fake.complete(key, 8));
+        let flushed = ring.flush_within(budget, &mut |_| 3);
+        assert_eq!(flushed.delivered, expected, "a budget of {budget}, and each costs 3");
+        assert_eq!(settle(&mut ring).len(), 4 - expected, "the others come later");
+    }
+}
+
+#[test]
 fn clause_1_once_who_may_deliver_nothing_now_is_told_to_come_back() {
     let (mut ring, fake) = ring();
     submit_reads(&mut ring, 0..IN_FLIGHT);
