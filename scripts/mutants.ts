@@ -34,6 +34,11 @@ function named(mutant: string): string {
   return mutant.replace(/^crates\/uring-safe-cancel\/src\/([^:]+):\d+:\d+: /, '$1: ')
 }
 
+// Built side by side they would share the directory above, and be tested in each other's place.
+if (process.argv.some((argument) => /^(-j|--jobs)/.test(argument))) {
+  console.error('mutants: no --jobs; run other shards in clones of their own')
+  process.exit(64)
+}
 if ((await run(['mutants', '--version'], 'ignore')) !== 0) {
   console.error('cargo-mutants is missing: cargo install cargo-mutants --locked')
   process.exit(1)
