@@ -199,6 +199,9 @@ impl NodeRing {
 
     /// Flushes for microtasks, within what the turn has left for them; how many completions the array holds now.
     pub(crate) fn flush(&mut self) -> usize {
+        if let Some(waker) = &mut self.waker {
+            waker.flushed();
+        }
         let (count, spent) =
             self.flush_within(self.inline_budget, |result, _| 1 + result / INLINE_BYTES_OF_A_UNIT);
         self.inline_budget = self.inline_budget.saturating_sub(spent);
@@ -273,6 +276,7 @@ impl NodeRing {
         self.inline_budget = INLINE_BUDGET;
         self.kept.release_flushed();
         if let (Some(core), Some(waker)) = (&self.core, &mut self.waker) {
+            waker.turn();
             if core.pending() == 0 {
                 waker.release();
             } else {

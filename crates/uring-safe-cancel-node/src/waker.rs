@@ -14,7 +14,13 @@ pub(crate) struct Waker {
     referenced: bool,
     /// Whether they do so now.
     holding: bool,
+    /// How often the ring was flushed in this turn of the event loop.
+    flushes: u32,
 }
+
+/// A turn of the event loop that has flushed so often will go on: from then on nobody polls until its end. To stop and to
+/// start again takes two system calls, as long as the wake-ups of three or four flushes.
+const POLLED_FLUSHES: u32 = 8;
 
 enum Kind {
     /// libuv polls the ring's descriptor: Node.
@@ -43,7 +49,29 @@ impl Waker {
                 Kind::Thread(thread::ThreadWaker::start(env, ring, descriptor)?)
             }
         };
-        Ok(Self { kind, referenced: true, holding: false })
+        Ok(Self { kind, referenced: true, holding: false, flushes: 0 })
+    }
+
+    /// The ring is being flushed, from within a turn of the event loop.
+    #[inline]
+    pub(crate) fn flushed(&mut self) {
+        self.flushes += 1;
+        if self.flushes == POLLED_FLUSHES {
+            if let Kind::Uv(waker) = &mut self.kind {
+                waker.pause();
+            }
+        }
+    }
+
+    /// A new turn of the event loop begins, which may sleep.
+    #[inline]
+    pub(crate) fn turn(&mut self) {
+        if self.flushes >= POLLED_FLUSHES {
+            if let Kind::Uv(waker) = &mut self.kind {
+                waker.resume();
+            }
+        }
+        self.flushes = 0;
     }
 
     /// Keeps the process alive from now on, if the ring may.

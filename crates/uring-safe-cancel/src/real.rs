@@ -1,6 +1,7 @@
 //! The real kernel, by the io-uring crate.
 
 mod probe;
+mod registered;
 mod setup;
 
 pub use probe::{probe, Probe, Unsupported};
@@ -10,6 +11,7 @@ use crate::kernel::{Cqe, Kernel, Nanoseconds, QueueFull, Submission, Work};
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{Fd, FsyncFlags, TimeoutFlags, Timespec};
 use io_uring::{cqueue, opcode, IoUring};
+use registered::Name;
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, RawFd};
@@ -24,6 +26,7 @@ use std::os::fd::{AsRawFd, RawFd};
 #[derive(Debug)]
 pub struct RealKernel {
     ring: Ring,
+    name: Name,
     fallbacks: Fallbacks,
     /// The deadlines of a timer and of its change. The kernel copies them when it takes the SQE,
     /// before `enter` returns; until then they stay where they are.
@@ -47,6 +50,7 @@ impl RealKernel {
         let (ring, fallbacks) = setup::set_up(entries, completions)?;
         let zero = Timespec::new();
         Ok(Self {
+            name: Name::register(&ring),
             ring: Ring(ring),
             fallbacks,
             deadlines: Box::new([zero, zero]),
@@ -126,6 +130,12 @@ impl RealKernel {
     }
 }
 
+impl Drop for RealKernel {
+    fn drop(&mut self) {
+        self.name.unregister(&self.ring.0);
+    }
+}
+
 /// The kernel's form of a time.
 pub(crate) fn timespec(time: Nanoseconds) -> Timespec {
     const SECOND: u64 = 1_000_000_000;
@@ -160,7 +170,7 @@ impl Kernel for RealKernel {
 
     #[inline]
     fn enter(&mut self, wanted: u32) -> io::Result<()> {
-        self.ring.0.submit_and_wait(wanted as usize).map(drop)
+        self.name.enter(&mut self.ring.0, wanted)
     }
 
     #[inline(always)]

@@ -1,5 +1,8 @@
 //! Waking by libuv: a poll handle on the ring's descriptor, and a prepare handle that tells the turns
-//! of the loop.
+//! of the loop, and keeps the process alive.
+//!
+//! While the loop's turn is busy with the ring, nobody need be told of its completions: the poll pauses, because the
+//! kernel would wake the epoll with each of them. It goes on before the loop sleeps, and finds what came meanwhile.
 //!
 //! libuv's functions come by dlsym: Bun and Deno have none, and an addon that links them would not
 //! load there.
@@ -82,6 +85,7 @@ struct Shared {
 
 pub(crate) struct UvWaker {
     poll: Handle,
+    is_paused: bool,
     prepare: Handle,
     functions: Functions,
 }
@@ -123,7 +127,7 @@ impl UvWaker {
             }
             (functions.poll_start)(poll, UV_READABLE, on_readable);
             (functions.prepare_start)(prepare, on_prepare);
-            Ok(Self { poll, prepare, functions })
+            Ok(Self { poll, is_paused: false, prepare, functions })
         }
     }
 
@@ -132,10 +136,27 @@ impl UvWaker {
         // SAFETY: the handle is open until `stop`, which takes self.
         unsafe {
             if referenced {
-                reference(self.poll)
+                reference(self.prepare)
             } else {
-                unreference(self.poll)
+                unreference(self.prepare)
             }
+        }
+    }
+
+    /// Stops polling until [`UvWaker::resume`].
+    pub(super) fn pause(&mut self) {
+        if !self.is_paused {
+            self.is_paused = true;
+            // SAFETY: the handle is open until `stop`, which takes self.
+            unsafe { (self.functions.poll_stop)(self.poll) };
+        }
+    }
+
+    pub(super) fn resume(&mut self) {
+        if self.is_paused {
+            self.is_paused = false;
+            // SAFETY: as above.
+            unsafe { (self.functions.poll_start)(self.poll, UV_READABLE, on_readable) };
         }
     }
 
