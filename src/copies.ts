@@ -1,6 +1,9 @@
-/** Copying large results out of core memory: a piece in each turn of the event loop, so that timers fire. */
+/** Copying large results out of core memory: so much in each turn of the event loop, so that timers fire. */
 import { copyPart, type Part } from './destination.js'
-import { PIECE_BYTES, type NativeRing } from './native.js'
+import type { NativeRing } from './native.js'
+
+/** The most that a turn of the event loop copies of large results: it takes some 100 µs. */
+const TURN_BYTES = 1 << 20
 
 interface Copy {
   id: number
@@ -19,6 +22,8 @@ export class CopyQueue {
   readonly #copies: Copy[] = []
   readonly #idle: () => void
   #isScheduled = false
+  /** What is left of {@link TURN_BYTES} for the batch of completions that is being settled. */
+  #room = 0
 
   /** `idle` is called when the last copy is done. */
   constructor(native: NativeRing, idle: () => void) {
@@ -28,6 +33,18 @@ export class CopyQueue {
 
   get isEmpty(): boolean {
     return this.#copies.length === 0
+  }
+
+  /** A batch of completions is going to be settled. */
+  begin(): void {
+    this.#room = TURN_BYTES
+  }
+
+  /** Whether so many bytes may be copied at once. */
+  admits(bytes: number): boolean {
+    if (bytes > this.#room || !this.isEmpty) return false
+    this.#room -= bytes
+    return true
   }
 
   /** Copies `bytes` of a kept result to its parts, and tells whether there still was room. */
@@ -46,28 +63,28 @@ export class CopyQueue {
   }
 
   #step(): void {
-    const copy = this.#copies[0]
-    if (copy === undefined) return
-    let isWhole = false
-    try {
-      isWhole = this.#copyPiece(copy)
-    } catch {
-      // A view of the caller's throws: there is no place for the bytes.
+    let room = TURN_BYTES
+    for (let copy = this.#copies[0]; copy !== undefined && room > 0; copy = this.#copies[0]) {
+      const before = copy.left
+      let isWhole = false
+      try {
+        isWhole = this.#copyPiece(copy, room)
+      } catch {
+        // A view of the caller's throws: there is no place for the bytes.
+      }
+      room -= before - copy.left
+      if (isWhole && copy.left > 0) break
+      this.#copies.shift()
+      copy.finish(isWhole)
+      this.#native.release(copy.id)
     }
-    if (isWhole && copy.left > 0) {
-      this.#schedule()
-      return
-    }
-    this.#copies.shift()
-    copy.finish(isWhole)
-    this.#native.release(copy.id)
     if (this.isEmpty) this.#idle()
     else this.#schedule()
   }
 
-  /** Copies a piece. False if a part has no room any more. */
-  #copyPiece(copy: Copy): boolean {
-    let room = PIECE_BYTES
+  /** Copies at most `room` bytes. False if a part has no room any more. */
+  #copyPiece(copy: Copy, most: number): boolean {
+    let room = most
     while (room > 0 && copy.left > 0) {
       const { part } = copy
       if (part === undefined) return false

@@ -1,6 +1,7 @@
 /** Where a read's bytes go: one part, or several of a vectored read. */
 import type { CoreMemory } from './memory.js'
 import type { NativeRing } from './native.js'
+import { copy } from './submissions.js'
 
 /** A part of a destination. */
 export interface Part {
@@ -40,7 +41,7 @@ export function copyPart(
 ): boolean {
   const { bytes, start, region } = part
   if (region >= 0) return bytes.byteLength >= start + from + amount
-  return amount === 0 || native.copy(id, index, from, bytes, start + from, amount) === amount
+  return amount === 0 || copy(native, id, index, from, bytes, start + from, amount) === amount
 }
 
 /** Copies a whole result. False if there is no room for it any more. */
@@ -60,7 +61,7 @@ export function rescueBytes(native: NativeRing, id: number, first: Part | undefi
   let done = 0
   for (let part = first, index = 0; part !== undefined; part = part.next, index += 1) {
     const amount = Math.min(bytes - done, part.length)
-    if (amount > 0) native.copy(id, index, 0, data, done, amount)
+    if (amount > 0) copy(native, id, index, 0, data, done, amount)
     done += amount
   }
   return data

@@ -11,8 +11,9 @@ import {
   ASYNCHRONOUS,
   COMPLETION_WORDS,
   COMPLETIONS,
+  FIRST_COMPLETION,
   Header,
-  HEADER_WORDS,
+  INLINE,
   type NativeReport,
   type NativeRing,
   Status,
@@ -51,7 +52,7 @@ export class Engine {
   readonly native: NativeRing
   readonly memory: CoreMemory
   readonly copies: CopyQueue
-  readonly #words = new Int32Array(HEADER_WORDS + COMPLETIONS * COMPLETION_WORDS)
+  readonly #words = new Int32Array(FIRST_COMPLETION + COMPLETIONS * COMPLETION_WORDS)
   readonly #events: EngineEvents
   readonly #operations: (Operation | undefined)[] = []
   readonly #freeIds: number[] = []
@@ -210,7 +211,8 @@ export class Engine {
     const words = this.#words
     const isAgain = words[Header.AGAIN] === 1
     const hasReports = words[Header.REPORTS] === 1
-    for (let index = 0, at = HEADER_WORDS; index < count; index += 1, at += COMPLETION_WORDS) {
+    this.copies.begin()
+    for (let index = 0, at = FIRST_COMPLETION; index < count; index += 1, at += COMPLETION_WORDS) {
       this.#settle(words[at] ?? 0, words[at + 1] ?? 0, words[at + 2] ?? 0, words[at + 3] ?? 0)
     }
     this.#holdOn()
@@ -306,7 +308,9 @@ export class Engine {
 
 /** The flags of a submission. */
 export function flagsOf(options: OperationOptions | undefined): number {
-  return options?.async === true ? ASYNCHRONOUS : 0
+  const wanted = options?.async
+  if (wanted === undefined) return 0
+  return wanted ? ASYNCHRONOUS : INLINE
 }
 
 /** The timeout of a submission; 0 is none, and a timeout of 0 the shortest. */

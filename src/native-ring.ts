@@ -1,10 +1,13 @@
 /** Makes the native side of a ring, or says why there is none. */
 import { hasLibuv, loadBinding } from './binding.js'
 import { RingError } from './errors.js'
-import type { NativeRing } from './native.js'
+import { GIVEN, HEADER_WORDS, type NativeRing } from './native.js'
 import type { ResolvedOptions } from './options.js'
 
-function isNativeRing(value: object): value is NativeRing {
+/** The functions, as Node-API makes them. */
+type Functions = Omit<NativeRing, 'given'>
+
+function isNativeRing(value: object): value is Functions {
   return 'flush' in value
 }
 
@@ -12,8 +15,9 @@ function isNativeRing(value: object): value is NativeRing {
  * A copy, whose functions are fields: V8 keeps the object that Node-API fills as a dictionary, in which each call would
  * look its function up by name. The copy holds that object, because the native ring is freed when it is collected.
  */
-function withFields(owner: NativeRing): NativeRing & { owner: NativeRing } {
-  return { ...owner, owner }
+function withFields(owner: Functions, words: Int32Array): NativeRing & { owner: Functions } {
+  const given = new Float64Array(words.buffer, words.byteOffset + 4 * HEADER_WORDS, GIVEN)
+  return { ...owner, owner, given }
 }
 
 /** Makes a native ring, which fills `words` and calls `receive` from the event loop. */
@@ -28,7 +32,7 @@ export function createNative(
   }
   const { cancel, ...sizes } = options
   const made = loaded.binding.createRing({ ...sizes, ...cancel, useUv: hasLibuv() }, words, receive)
-  if (isNativeRing(made)) return withFields(made)
+  if (isNativeRing(made)) return withFields(made, words)
   throw unavailable(made)
 }
 

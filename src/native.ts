@@ -11,6 +11,23 @@ export const Refusal = {
 /** Words of the array's header. */
 export const Header = { PENDING: 0, AGAIN: 1, REPORTS: 2, DRAINED: 3, REGION: 4, FULL: 5 } as const
 export const HEADER_WORDS = 8
+/** Where in the array the arguments of the calls that are made most lie: doubles. See {@link NativeRing.given}. */
+export const Given = {
+  ID: 0,
+  FD: 1,
+  LENGTH: 2,
+  /** In the file; of a copy: in the kept memory. */
+  POSITION: 3,
+  FLAGS: 4,
+  TIMEOUT: 5,
+  /** The number of a region; of a copy: of a part. */
+  REGION: 6,
+  /** In the region, or in the caller's bytes. */
+  START: 7,
+} as const
+export const GIVEN = 8
+/** Where the first completion lies. */
+export const FIRST_COMPLETION = HEADER_WORDS + 2 * GIVEN
 /** Words of one completion: id, result, status, attempts. */
 export const COMPLETION_WORDS = 4
 /** Completions that the array holds: more than one turn of the event loop settles, except at a ring's end. */
@@ -27,40 +44,30 @@ export const Status = {
   KEPT: 8,
 } as const
 
-/** Bit of a submission's flags: `IOSQE_ASYNC`. */
+/** Bits of a submission's flags: `IOSQE_ASYNC`, and never that. Neither: the native side decides. */
 export const ASYNCHRONOUS = 1
-/** The most that one call copies on the event loop: 1 MiB takes some 70 µs. */
-export const PIECE_BYTES = 1 << 20
+export const INLINE = 2
+/** Large results wait to be copied: the native side counts them as reads in flight. */
+export const COPYING = 4
+/** Larger results are kept until they are released; the others must be copied before the next flush. */
+export const KEPT_BYTES = 1 << 16
 /** A position that means the file's own. */
 export const CURRENT_POSITION = -1
 
 /** [id, operation, fd or -1, attempts, last answer or 1, milliseconds] */
 export type NativeReport = [number, string, number, number, number, number]
 
+/**
+ * The native functions. Those without parameters take what {@link Given} names out of `given`; src/submissions.ts has them
+ * with parameters.
+ */
 export interface NativeRing {
-  nop(id: number, flags: number, timeout: number): number
-  read(id: number, fd: number, length: number, position: number, flags: number, timeout: number): number
-  readRegion(
-    id: number,
-    fd: number,
-    region: number,
-    start: number,
-    length: number,
-    position: number,
-    flags: number,
-    timeout: number,
-  ): number
-  write(
-    id: number,
-    fd: number,
-    bytes: Uint8Array,
-    start: number,
-    length: number,
-    position: number,
-    flags: number,
-    timeout: number,
-  ): number
-  writeRegion: NativeRing['readRegion']
+  readonly given: Float64Array
+  nop(): number
+  read(): number
+  readRegion(): number
+  write(bytes: Uint8Array): number
+  writeRegion(): number
   readv(id: number, fd: number, parts: Float64Array, position: number, flags: number, timeout: number): number
   writev(
     id: number,
@@ -79,7 +86,7 @@ export interface NativeRing {
   cancel(id: number): number
   flush(): number
   turn(): number
-  copy(id: number, part: number, from: number, bytes: Uint8Array, start: number, length: number): number
+  copy(bytes: Uint8Array): number
   release(id: number): number
   adopt(id: number, bytes: number): ArrayBuffer | number
   alloc(bytes: number, most: number): ArrayBuffer | number

@@ -24,6 +24,7 @@ import {
 } from './requests.js'
 import type { ReadResult, ReadVectorResult, Settles, WriteResult, WriteVectorResult } from './results.js'
 import { readStats, type RingStats } from './stats.js'
+import { nop } from './submissions.js'
 import { isSupported, probe, type RingProbe } from './support.js'
 import { read, write } from './transfers.js'
 
@@ -264,7 +265,7 @@ export class Ring extends EventEmitter<RingEvents> {
       const early = engine.refuseEarly(options)
       if (early !== undefined) return early
       const operation = engine.begin(Kind.NOP, -1, undefined, options)
-      const answer = engine.native.nop(operation.id, flagsOf(options), timeoutOf(options))
+      const answer = nop(engine.native, operation.id, flagsOf(options), timeoutOf(options))
       return engine.begun(operation, answer)
     } catch (error) {
       return engine.refuse(error)

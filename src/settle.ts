@@ -2,7 +2,7 @@
 import { noteOpened } from './descriptor-owners.js'
 import { copyParts, rescueBytes } from './destination.js'
 import { abortError, CANCELLED, InvalidStateError, stuckError, systemError, timeoutError } from './errors.js'
-import { PIECE_BYTES, Status } from './native.js'
+import { KEPT_BYTES, Status } from './native.js'
 import { Kind, type Operation } from './operation.js'
 
 function ignore(): void {}
@@ -23,7 +23,8 @@ export function settleCompleted(
     case Kind.READ:
     case Kind.READV: {
       const { engine, id, part } = operation
-      if (isKept && result > PIECE_BYTES) {
+      const mustRelease = isKept && result > KEPT_BYTES
+      if (mustRelease && !engine.copies.admits(result)) {
         engine.copies.push(id, part, result, (isWhole) => {
           try {
             finishRead(operation, result, attempts, isWhole)
@@ -36,7 +37,11 @@ export function settleCompleted(
         })
         return false
       }
-      finishRead(operation, result, attempts, copyParts(engine.native, id, part, result))
+      try {
+        finishRead(operation, result, attempts, copyParts(engine.native, id, part, result))
+      } finally {
+        if (mustRelease) engine.native.release(id)
+      }
       return true
     }
     case Kind.READ_ADOPT:

@@ -1,6 +1,7 @@
 /** Reads and writes: FileHandle's overloads, checked and brought to the native side: by region where no copy is needed. */
 import { type Engine, flagsOf, timeoutOf } from './engine.js'
 import { invalidType, invalidValue } from './errors.js'
+import { COPYING } from './native.js'
 import { Kind } from './operation.js'
 import {
   bytesOf,
@@ -16,6 +17,7 @@ import {
   operationOptions,
   positionOf,
 } from './requests.js'
+import * as submissions from './submissions.js'
 
 /** read(fd, buffer, offset, length, position, options), (fd, buffer, options), (fd, options), (fd) */
 export function read(
@@ -86,12 +88,22 @@ function submitRead(
   operation.part = { bytes, start, length, region, next: undefined }
   const { native } = engine
   const { id } = operation
-  const flags = flagsOf(options)
+  const flags = engine.copies.isEmpty ? flagsOf(options) : flagsOf(options) | COPYING
   const timeout = timeoutOf(options)
   const answer =
     region < 0
-      ? native.read(id, fd, length, position, flags, timeout)
-      : native.readRegion(id, fd, region, bytes.byteOffset + start, length, position, flags, timeout)
+      ? submissions.read(native, id, fd, length, position, flags, timeout)
+      : submissions.readRegion(
+          native,
+          id,
+          fd,
+          region,
+          bytes.byteOffset + start,
+          length,
+          position,
+          flags,
+          timeout,
+        )
   return engine.begun(operation, answer)
 }
 
@@ -120,7 +132,15 @@ function readNew(
   // It waits, and no ArrayBuffer waits with it: that is made when its bytes are there.
   const late = engine.begin(Kind.READ_ADOPT, fd, holder, options)
   late.given = wanted
-  const answer = engine.native.read(late.id, fd, wanted, where, flagsOf(options), timeoutOf(options))
+  const answer = submissions.read(
+    engine.native,
+    late.id,
+    fd,
+    wanted,
+    where,
+    flagsOf(options),
+    timeoutOf(options),
+  )
   return engine.begun(late, answer)
 }
 
@@ -200,7 +220,17 @@ function writeFrom(
   const timeout = timeoutOf(options)
   const answer =
     region < 0
-      ? native.write(id, fd, bytes, start, wanted, where, flags, timeout)
-      : native.writeRegion(id, fd, region, bytes.byteOffset + start, wanted, where, flags, timeout)
+      ? submissions.write(native, id, fd, bytes, start, wanted, where, flags, timeout)
+      : submissions.writeRegion(
+          native,
+          id,
+          fd,
+          region,
+          bytes.byteOffset + start,
+          wanted,
+          where,
+          flags,
+          timeout,
+        )
   return engine.begun(operation, answer)
 }

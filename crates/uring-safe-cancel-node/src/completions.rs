@@ -1,7 +1,11 @@
-//! The array that native code and JavaScript share: a header, then four words for each completion.
+//! The array that native code and JavaScript share: a header, the arguments of a call, then four words for each
+//! completion.
 
-/// Words before the first completion; see [`Header`].
+/// Words before the arguments; see [`Header`].
 pub(crate) const HEADER_WORDS: usize = 8;
+/// Words of the arguments: so many doubles; see [`Given`].
+const GIVEN_WORDS: usize = 16;
+const FIRST_COMPLETION: usize = HEADER_WORDS + GIVEN_WORDS;
 /// Words of one completion: id, result, status, attempts.
 pub(crate) const WORDS: usize = 4;
 
@@ -23,6 +27,26 @@ pub(crate) enum Header {
     Full = 5,
 }
 
+/// The arguments of the calls that are made for each operation. They lie in the array because Node-API takes as long for
+/// two arguments as JavaScript does for all of them.
+#[derive(Clone, Copy)]
+#[repr(usize)]
+pub(crate) enum Given {
+    /// JavaScript's id of the operation.
+    Id = 0,
+    Descriptor = 1,
+    Length = 2,
+    /// In the file; of a copy: in the kept memory.
+    Position = 3,
+    Flags = 4,
+    /// In milliseconds.
+    Timeout = 5,
+    /// The number of a region; of a copy: of a vectored read's part.
+    Region = 6,
+    /// In the region, or in the caller's bytes.
+    Start = 7,
+}
+
 /// The status word: a verdict, and two flags.
 pub(crate) mod status {
     /// The verdict's bits.
@@ -37,19 +61,26 @@ pub(crate) mod status {
     pub(crate) const KEPT: i32 = 8;
 }
 
-/// The array. JavaScript made it, and a reference keeps it while the ring lives.
+/// The array. JavaScript made it, and a reference keeps it while the ring lives. After that those keep it who can still
+/// call the ring's functions: copies of large results go on.
 #[derive(Clone, Copy)]
 pub(crate) struct Completions {
     words: *mut i32,
     capacity: usize,
+    is_forgotten: bool,
 }
 
 impl Completions {
+    /// As many words as an array must have.
+    pub(crate) const LEAST_WORDS: usize = FIRST_COMPLETION;
+
     /// # Safety
     ///
-    /// `words` is good for `length` words until [`Completions::forget`].
+    /// `words` is good for `length` words, which is enough for header and arguments: until [`Completions::forget`] always, and
+    /// then while one of the ring's functions runs.
     pub(crate) unsafe fn new(words: *mut i32, length: usize) -> Self {
-        Self { words, capacity: length.saturating_sub(HEADER_WORDS) / WORDS }
+        let capacity = length.saturating_sub(FIRST_COMPLETION) / WORDS;
+        Self { words, capacity, is_forgotten: false }
     }
 
     /// How many completions fit.
@@ -59,20 +90,30 @@ impl Completions {
 
     #[inline]
     pub(crate) fn set_header(&self, word: Header, value: i32) {
-        if !self.words.is_null() {
+        if !self.is_forgotten {
             // SAFETY: the header lies within the array, which `new`'s caller vouches for.
             unsafe { self.words.add(word as usize).write(value) };
+        }
+    }
+
+    /// An argument of the function that runs. Conversions of what is no such number give a bound of the type, or 0.
+    #[inline]
+    pub(crate) fn given(&self, argument: Given) -> f64 {
+        // SAFETY: the arguments lie within the array, which `new`'s caller vouches for, and only the ring's functions ask
+        // for them.
+        unsafe {
+            self.words.add(HEADER_WORDS).cast::<f64>().add(argument as usize).read_unaligned()
         }
     }
 
     #[inline]
     pub(crate) fn set(&self, index: usize, completion: [i32; WORDS]) {
         debug_assert!(index < self.capacity);
-        if !self.words.is_null() && index < self.capacity {
+        if !self.is_forgotten && index < self.capacity {
             // SAFETY: the index was checked, and `new`'s caller vouches for the array.
             unsafe {
                 self.words
-                    .add(HEADER_WORDS + index * WORDS)
+                    .add(FIRST_COMPLETION + index * WORDS)
                     .cast::<[i32; WORDS]>()
                     .write_unaligned(completion);
             }
@@ -81,7 +122,7 @@ impl Completions {
 
     /// Writes nothing from now on.
     pub(crate) fn forget(&mut self) {
-        self.words = std::ptr::null_mut();
+        self.is_forgotten = true;
         self.capacity = 0;
     }
 }

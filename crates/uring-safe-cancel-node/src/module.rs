@@ -131,8 +131,12 @@ pub fn create_ring<'env>(
     let size = kernel.completions();
     let core = Ring::new(kernel, size, core_options);
     let raw = env.raw();
-    // SAFETY: a reference keeps the array while the ring lives, and `forget` comes before its end. Its
-    // bytes do not move: it is far larger than what V8 keeps on its heap.
+    if completions.len() < Completions::LEAST_WORDS {
+        return Err(napi::Error::from_reason("the completions array is too short"));
+    }
+    // SAFETY: a reference keeps the array while the ring lives, and `forget` comes before its end. After
+    // that src/native-ring.ts keeps it together with the functions. Its bytes do not move: it is far larger
+    // than what V8 keeps on its heap.
     let array = unsafe { Completions::new(completions.as_ptr().cast_mut(), completions.len()) };
     let drain = milliseconds(options.drain_timeout);
     let ring = Box::into_raw(Box::new(NodeRing::new(raw, core, array, drain)));

@@ -10,6 +10,7 @@ use std::os::fd::IntoRawFd;
 use std::ptr;
 use std::time::Duration;
 use uring_safe_cancel::kernel::Kernel;
+use uring_safe_cancel::operation::{Read, CURRENT_POSITION};
 use uring_safe_cancel::{
     Completion, Extra, Key, Memory, Operation, RealKernel, Refusal, Ring, StuckReport, Verdict,
 };
@@ -20,6 +21,8 @@ pub(crate) struct Client {
     /// JavaScript's number for it.
     pub(crate) id: u32,
     pub(crate) keep: Keep,
+    /// It counts among [`NodeRing::large_reads`].
+    is_large: bool,
 }
 
 /// What becomes of an operation's memory when it has a result.
@@ -34,9 +37,23 @@ pub(crate) enum Keep {
     Region,
 }
 
-/// Larger results are copied in pieces of this size, over several turns of the event loop, and are kept
-/// until JavaScript releases them. The others are copied before the next flush.
-const PIECE_BYTES: i32 = 1 << 20;
+/// Where a large read may be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On this thread, when it is submitted.
+    Here,
+    /// In a worker of the kernel, if other large reads are in flight.
+    BesideOthers,
+    /// In a worker: JavaScript is busy copying other large results.
+    Worker,
+}
+
+/// Larger results are kept until JavaScript releases them: it copies only so much in a turn of the event loop.
+/// The others are copied before the next flush.
+const KEPT_BYTES: i32 = 1 << 16;
+/// Reads at a position (of files, that is) that are as long go to a worker of the kernel if another one is in flight: there
+/// they are copied on another processor, and do not block the event loop. For one alone the way there costs more.
+const LARGE_BYTES: usize = 256 << 10;
 
 /// What a submission answers beside 0 and negative errnos. The numbers are beyond all errnos.
 pub(crate) mod refusal {
@@ -47,8 +64,8 @@ pub(crate) mod refusal {
 }
 
 /// How many completions the event loop gives JavaScript in one turn. The others wait for the next, so that timers
-/// fire: 128 nops take some 50 µs with what they submit anew.
-const TURN_COMPLETIONS: usize = 128;
+/// fire: 64 reads of 4 KiB take some 100 µs with what they submit anew.
+const TURN_COMPLETIONS: usize = 64;
 /// So many bytes that JavaScript has yet to copy count as a completion more: a turn copies about a megabyte.
 const COPIED_BYTES_OF_A_COMPLETION: usize = 8 << 10;
 /// But however large they are, so many are given: what stands behind them has a right to its turn, too.
@@ -57,6 +74,8 @@ const LEAST_COMPLETIONS: usize = 8;
 /// which takes some 0.3 µs. Without a bound, chains of awaits never came back to the loop, and a 1 ms timer did not fire
 /// once in 400 ms. Beyond it operations are submitted, and their completions come with the next turn.
 const INLINE_BUDGET: usize = 384;
+/// What a flush costs by itself, in the same units: a system call, and a run of microtasks.
+const FLUSH_COST: usize = 1;
 /// So many bytes count as an operation more: the kernel has copied them meanwhile, on this thread. A read of
 /// 4 KiB from the page cache takes as long as five operations without.
 const INLINE_BYTES_OF_A_UNIT: usize = 1 << 10;
@@ -86,6 +105,10 @@ pub(crate) struct NodeRing {
     pub(crate) is_collected: bool,
     pub(crate) drain: Duration,
     pub(crate) reports: Vec<(u32, StuckReport)>,
+    /// Reads of [`LARGE_BYTES`] or more that have not settled.
+    large_reads: u32,
+    /// There is another processor for the workers of the kernel.
+    has_processors: bool,
     /// What is left of [`INLINE_BUDGET`] in this turn of the loop.
     inline_budget: usize,
     pub(crate) is_destroyed: bool,
@@ -140,6 +163,8 @@ impl NodeRing {
             is_collected: false,
             drain,
             reports: Vec::new(),
+            large_reads: 0,
+            has_processors: std::thread::available_parallelism().is_ok_and(|count| count.get() > 1),
             inline_budget: INLINE_BUDGET,
             is_destroyed: false,
             is_again: false,
@@ -169,12 +194,45 @@ impl NodeRing {
         operation: Operation,
         extra: Extra,
     ) -> i32 {
+        self.submit_for(Client { id, keep, is_large: false }, operation, extra)
+    }
+
+    /// The same for a read, for which another place may be better if it is large.
+    #[inline]
+    pub(crate) fn submit_read(
+        &mut self,
+        id: u32,
+        keep: Keep,
+        read: Read,
+        extra: Extra,
+        place: Place,
+    ) -> i32 {
+        let is_large = read.memory.len() >= LARGE_BYTES && read.offset != CURRENT_POSITION;
+        let client = Client { id, keep, is_large };
+        if !is_large {
+            return self.submit_for(client, read.into(), extra);
+        }
+        let for_worker = match place {
+            Place::Here => false,
+            Place::BesideOthers => self.large_reads > 0,
+            Place::Worker => true,
+        };
+        let for_worker = for_worker && self.has_processors && !is_direct(read.descriptor.number());
+        let asynchronous = extra.asynchronous || for_worker;
+        let answer = self.submit_for(client, read.into(), Extra { asynchronous, ..extra });
+        self.large_reads += u32::from(answer == 0);
+        answer
+    }
+
+    #[inline]
+    fn submit_for(&mut self, client: Client, operation: Operation, extra: Extra) -> i32 {
+        let Client { id, .. } = client;
         let Some(core) = &mut self.core else { return refusal::CLOSED };
         // Ids are the indices of JavaScript's table of operations, which is as large as the queue may be.
         if id as usize > uring_safe_cancel::ring::MAX_SLOTS as usize {
             return refusal::BAD_ARGUMENT;
         }
-        match core.submit(operation, extra, Client { id, keep }) {
+        match core.submit(operation, extra, client) {
             Ok(key) => {
                 if self.keys.len() <= id as usize {
                     self.keys.resize(id as usize + 1, None);
@@ -204,7 +262,7 @@ impl NodeRing {
         }
         let (count, spent) =
             self.flush_within(self.inline_budget, |result, _| 1 + result / INLINE_BYTES_OF_A_UNIT);
-        self.inline_budget = self.inline_budget.saturating_sub(spent);
+        self.inline_budget = self.inline_budget.saturating_sub(spent + FLUSH_COST);
         self.hold_process();
         count
     }
@@ -216,7 +274,7 @@ impl NodeRing {
             self.flush_within(usize::MAX, |_, _| 1)
         } else {
             self.flush_within(TURN_COMPLETIONS, |result, keep| {
-                let is_copied = keep == Keep::Copy && result <= PIECE_BYTES as usize;
+                let is_copied = keep == Keep::Copy && result <= KEPT_BYTES as usize;
                 let copied = if is_copied { result } else { 0 };
                 (1 + copied / COPIED_BYTES_OF_A_COMPLETION)
                     .min(TURN_COMPLETIONS / LEAST_COMPLETIONS)
@@ -232,7 +290,9 @@ impl NodeRing {
         budget: usize,
         cost: impl Fn(usize, Keep) -> usize,
     ) -> (usize, usize) {
-        let Self { core: Some(core), completions, kept, .. } = self else { return (0, 0) };
+        let Self { core: Some(core), completions, kept, large_reads, .. } = self else {
+            return (0, 0);
+        };
         kept.release_flushed();
         let (mut count, mut spent) = (0, 0);
         let flushed = core.flush_within(budget.min(completions.capacity()), &mut |completion| {
@@ -242,6 +302,7 @@ impl NodeRing {
                 _ => 0,
             };
             let cost = cost(result, completion.client.keep);
+            *large_reads -= u32::from(completion.client.is_large);
             completions.set(count, words(completion, kept));
             count += 1;
             spent += cost;
@@ -310,6 +371,14 @@ impl NodeRing {
     }
 }
 
+/// Whether reads of a file pass the page cache by: there is nothing to copy.
+#[cold]
+fn is_direct(descriptor: i32) -> bool {
+    // SAFETY: the call takes two integers; a bad number is an error of its own.
+    let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFL) };
+    flags >= 0 && flags & libc::O_DIRECT != 0
+}
+
 /// A completion as JavaScript reads it.
 #[inline]
 fn words(completion: Completion<Client>, kept: &mut KeptResults) -> [i32; WORDS] {
@@ -334,7 +403,7 @@ fn words(completion: Completion<Client>, kept: &mut KeptResults) -> [i32; WORDS]
             _ => Kept::Nothing,
         };
         let must_copy = client.keep == Keep::Copy;
-        kept.keep(client.id, memory, !(must_copy && result > PIECE_BYTES));
+        kept.keep(client.id, memory, !(must_copy && result > KEPT_BYTES));
         if must_copy {
             state |= status::KEPT;
         }

@@ -2,30 +2,32 @@
 
 use super::{answer, with};
 use crate::arguments::from_int;
-use crate::completions::Header;
+use crate::completions::{Given, Header};
 use crate::ring::{refusal, Kept, NodeRing};
 use napi::sys;
 use uring_safe_cancel::{ArenaError, Memory};
 
-/// copy(id, part, from, bytes, start, length): copies from the kept memory of a completed read into
-/// `bytes` at `start`. Answers `length`, or -1 if the destination is detached or too small.
+/// copy(bytes): copies `length` of the kept memory of a completed read, or of one of its parts, from `position`, into
+/// `bytes` at `start` (see [`Given`]). Answers `length`, or -1 if the destination is detached or too small.
 pub(super) unsafe extern "C" fn copy(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
     // SAFETY: Node-API calls this with a running callback's values, as for all functions below.
     unsafe {
-        answer::<6>(env, info, |ring, arguments| {
-            let part = arguments.uint(1) as usize;
-            let memory = match ring.kept(arguments.uint(0)) {
+        answer::<1>(env, info, |ring, arguments| {
+            let words = ring.completions;
+            let part = words.given(Given::Region) as usize;
+            let memory = match ring.kept(words.given(Given::Id) as u32) {
                 Some(Kept::One(memory)) if part == 0 => memory,
                 Some(Kept::Many(parts)) if part < parts.len() => &mut parts[part],
                 _ => return refusal::BAD_ARGUMENT,
             };
-            let (from, length) = (arguments.number(2) as usize, arguments.number(5) as usize);
+            let from = words.given(Given::Position) as usize;
+            let length = words.given(Given::Length) as usize;
             let Some(source) = memory.slice(from, length) else { return refusal::BAD_ARGUMENT };
-            let (address, available) = arguments.bytes(3);
-            let start = arguments.number(4) as usize;
+            let (address, available) = arguments.bytes(0);
+            let start = words.given(Given::Start) as usize;
             if start.checked_add(length).is_none_or(|end| end > available) {
                 return -1;
             }

@@ -1,8 +1,10 @@
-//! Submissions: each takes JavaScript's id of the operation first.
+//! Submissions. Those that programs make most find their arguments in the shared array, see [`Given`]; the others take
+//! them as arguments, JavaScript's id of the operation first.
 
 use super::answer;
 use crate::arguments::{typed_array, Arguments};
-use crate::ring::{refusal, Keep, NodeRing};
+use crate::completions::Given;
+use crate::ring::{refusal, Keep, NodeRing, Place};
 use napi::sys;
 use std::ffi::CStr;
 use std::ptr;
@@ -13,15 +15,61 @@ use uring_safe_cancel::operation::{
 };
 use uring_safe_cancel::{Arena, ArenaError, Descriptor, Extra, Memory, Operation};
 
-/// Bit of the flags argument: `IOSQE_ASYNC`.
+/// Bits of the flags argument: `IOSQE_ASYNC`, never that, and that JavaScript has large results to copy.
 const ASYNCHRONOUS: u32 = 1;
+const INLINE: u32 = 2;
+const COPYING: u32 = 4;
 
 /// The flags and the timeout, which every submission but a close has as its last two arguments.
 fn extra<const N: usize>(arguments: &Arguments<N>) -> Extra {
-    let milliseconds = arguments.number(N - 1);
+    extra_of(arguments.uint(N - 2), arguments.number(N - 1))
+}
+
+#[inline]
+fn extra_of(flags: u32, milliseconds: f64) -> Extra {
     let timeout = (milliseconds > 0.0)
         .then(|| Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or(Duration::MAX));
-    Extra { asynchronous: arguments.uint(N - 2) & ASYNCHRONOUS != 0, timeout }
+    Extra { asynchronous: flags & ASYNCHRONOUS != 0, timeout }
+}
+
+/// What every submission has that finds its arguments in the shared array.
+struct Common {
+    id: u32,
+    descriptor: Descriptor,
+    offset: u64,
+    flags: u32,
+    extra: Extra,
+}
+
+impl Common {
+    #[inline]
+    fn of(ring: &NodeRing) -> Self {
+        let given = |argument| ring.completions.given(argument);
+        let flags = given(Given::Flags) as u32;
+        Self {
+            id: given(Given::Id) as u32,
+            descriptor: Descriptor::Borrowed(given(Given::Descriptor) as i32),
+            offset: offset(given(Given::Position)),
+            flags,
+            extra: extra_of(flags, given(Given::Timeout)),
+        }
+    }
+
+    #[inline]
+    fn place(&self) -> Place {
+        match self.flags & (INLINE | COPYING) {
+            0 => Place::BesideOthers,
+            COPYING => Place::Worker,
+            _ => Place::Here,
+        }
+    }
+}
+
+/// The part of a region that the arguments name.
+#[inline]
+fn region_part(ring: &NodeRing) -> Option<Memory> {
+    let given = |argument| ring.completions.given(argument);
+    ring.regions.part(given(Given::Region) as u32, given(Given::Start), given(Given::Length))
 }
 
 /// A position in a file: JavaScript's -1 is the current one.
@@ -63,92 +111,83 @@ fn submit<O: Into<Operation>>(
     }
 }
 
-/// nop(id, flags, timeout)
+/// nop()
 pub(super) unsafe extern "C" fn nop(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
     // SAFETY: Node-API calls this with a running callback's values, as for all functions below.
     unsafe {
-        answer::<3>(env, info, |ring, arguments| {
-            ring.submit(arguments.uint(0), Keep::No, Nop.into(), extra(arguments))
+        answer::<0>(env, info, |ring, _| {
+            let Common { id, extra, .. } = Common::of(ring);
+            ring.submit(id, Keep::No, Nop.into(), extra)
         })
     }
 }
 
-/// read(id, fd, length, position, flags, timeout): into core memory, which is kept to be copied out.
+/// read(): into core memory, which is kept to be copied out.
 pub(super) unsafe extern "C" fn read(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
     // SAFETY: see `nop`.
     unsafe {
-        answer::<6>(env, info, |ring, arguments| {
-            submit(ring, arguments.uint(0), Keep::Copy, extra(arguments), |_, arena| {
-                let memory = allocate(arena, arguments.uint(2) as usize)?;
-                let descriptor = Descriptor::Borrowed(arguments.int(1));
-                Ok(Read { descriptor, memory, offset: offset(arguments.number(3)) })
-            })
+        answer::<0>(env, info, |ring, _| {
+            let Some(core) = &ring.core else { return refusal::CLOSED };
+            let length = ring.completions.given(Given::Length) as usize;
+            match allocate(core.arena(), length) {
+                Ok(memory) => submit_read(ring, Keep::Copy, memory),
+                Err(code) => code,
+            }
         })
     }
 }
 
-/// Submits a transfer from or to a region: (id, fd, region, start, length, position, flags, timeout).
-///
-/// # Safety
-///
-/// As for [`answer`].
-unsafe fn on_region<O: Into<Operation>>(
-    env: sys::napi_env,
-    info: sys::napi_callback_info,
-    keep: Keep,
-    make: impl FnOnce(Descriptor, Memory, u64) -> O,
-) -> sys::napi_value {
-    // SAFETY: the caller vouches for both.
-    unsafe {
-        answer::<8>(env, info, |ring, arguments| {
-            let (start, length) = (arguments.number(3), arguments.number(4));
-            let Some(memory) = ring.regions.part(arguments.uint(2), start, length) else {
-                return refusal::BAD_ARGUMENT;
-            };
-            let descriptor = Descriptor::Borrowed(arguments.int(1));
-            let operation = make(descriptor, memory, offset(arguments.number(5)));
-            ring.submit(arguments.uint(0), keep, operation.into(), extra(arguments))
-        })
-    }
-}
-
-/// readRegion(id, fd, region, start, length, position, flags, timeout): no copy.
+/// readRegion(): no copy.
 pub(super) unsafe extern "C" fn read_region(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
     // SAFETY: see `nop`.
     unsafe {
-        on_region(env, info, Keep::Region, |descriptor, memory, offset| Read {
-            descriptor,
-            memory,
-            offset,
+        answer::<0>(env, info, |ring, _| match region_part(ring) {
+            Some(memory) => submit_read(ring, Keep::Region, memory),
+            None => refusal::BAD_ARGUMENT,
         })
     }
 }
 
-/// write(id, fd, bytes, start, length, position, flags, timeout): a snapshot of the bytes.
+#[inline]
+fn submit_read(ring: &mut NodeRing, keep: Keep, memory: Memory) -> i32 {
+    let common = Common::of(ring);
+    let place = common.place();
+    let Common { id, descriptor, offset, extra, .. } = common;
+    ring.submit_read(id, keep, Read { descriptor, memory, offset }, extra, place)
+}
+
+/// write(bytes): a snapshot of them.
 pub(super) unsafe extern "C" fn write(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
     // SAFETY: see `nop`.
     unsafe {
-        answer::<8>(env, info, |ring, arguments| {
-            submit(ring, arguments.uint(0), Keep::No, extra(arguments), |_, arena| {
-                let (start, length) = (arguments.number(3) as usize, arguments.number(4) as usize);
-                let memory = snapshot(arena, arguments.bytes(2), start, length)?;
-                let descriptor = Descriptor::Borrowed(arguments.int(1));
-                Ok(Write { descriptor, memory, offset: offset(arguments.number(5)) })
-            })
+        answer::<1>(env, info, |ring, arguments| {
+            let Some(core) = &ring.core else { return refusal::CLOSED };
+            let start = ring.completions.given(Given::Start) as usize;
+            let length = ring.completions.given(Given::Length) as usize;
+            match snapshot(core.arena(), arguments.bytes(0), start, length) {
+                Ok(memory) => submit_write(ring, memory),
+                Err(code) => code,
+            }
         })
     }
+}
+
+#[inline]
+fn submit_write(ring: &mut NodeRing, memory: Memory) -> i32 {
+    let Common { id, descriptor, offset, extra, .. } = Common::of(ring);
+    ring.submit(id, Keep::No, Write { descriptor, memory, offset }.into(), extra)
 }
 
 /// A copy of a part of JavaScript's bytes.
@@ -175,17 +214,16 @@ unsafe fn snapshot(
     Ok(memory)
 }
 
-/// writeRegion(id, fd, region, start, length, position, flags, timeout): no copy.
+/// writeRegion(): no copy.
 pub(super) unsafe extern "C" fn write_region(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
     // SAFETY: see `nop`.
     unsafe {
-        on_region(env, info, Keep::No, |descriptor, memory, offset| Write {
-            descriptor,
-            memory,
-            offset,
+        answer::<0>(env, info, |ring, _| match region_part(ring) {
+            Some(memory) => submit_write(ring, memory),
+            None => refusal::BAD_ARGUMENT,
         })
     }
 }

@@ -77,3 +77,48 @@ impl Name {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::RealKernel;
+    use super::Name;
+    use crate::kernel::{Kernel, Submission, Work};
+    use crate::tag::{Key, Kind, Tag};
+
+    /// So many rings may a thread have registered (`IO_RINGFD_REG_MAX`).
+    const MOST: usize = 16;
+
+    fn is_registered(kernel: &RealKernel) -> bool {
+        matches!(kernel.name, Name::Index(_))
+    }
+
+    fn knows_registration() -> bool {
+        is_registered(&RealKernel::new(8, 8).expect("a ring"))
+    }
+
+    #[test]
+    fn rings_beyond_those_that_can_be_registered_work_all_the_same() {
+        let expected = if knows_registration() { MOST } else { 0 };
+        let mut rings: Vec<_> =
+            (0..MOST + 4).map(|_| RealKernel::new(8, 8).expect("a ring")).collect();
+        let registered = rings.iter().filter(|ring| is_registered(ring)).count();
+        assert_eq!(registered, expected);
+        for (slot, ring) in rings.iter_mut().enumerate() {
+            let tag = Tag::new(Kind::Target, Key { slot: slot as u32, generation: 1 });
+            let nop = Submission { tag, work: Work::Nop, asynchronous: false };
+            // SAFETY: a nop has no addresses.
+            unsafe { ring.queue(&nop) }.expect("room");
+            ring.enter(1).expect("it takes a nop");
+            assert_eq!(ring.reap().expect("its CQE").user_data, tag.user_data());
+        }
+    }
+
+    #[test]
+    fn a_ring_that_is_gone_leaves_its_place_to_others() {
+        let expected = knows_registration();
+        for _ in 0..3 * MOST {
+            let kernel = RealKernel::new(8, 8).expect("a ring");
+            assert_eq!(is_registered(&kernel), expected);
+        }
+    }
+}
