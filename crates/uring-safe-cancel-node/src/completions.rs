@@ -106,16 +106,18 @@ impl Completions {
         }
     }
 
-    #[inline]
-    pub(crate) fn set(&self, index: usize, completion: [i32; WORDS]) {
+    /// Word by word: four that are put together first are copied before they have arrived.
+    #[inline(always)]
+    pub(crate) fn set(&self, index: usize, id: i32, result: i32, status: i32, attempts: i32) {
         debug_assert!(index < self.capacity);
         if !self.is_forgotten && index < self.capacity {
             // SAFETY: the index was checked, and `new`'s caller vouches for the array.
             unsafe {
-                self.words
-                    .add(FIRST_COMPLETION + index * WORDS)
-                    .cast::<[i32; WORDS]>()
-                    .write_unaligned(completion);
+                let place = self.words.add(FIRST_COMPLETION + index * WORDS);
+                place.write(id);
+                place.add(1).write(result);
+                place.add(2).write(status);
+                place.add(3).write(attempts);
             }
         }
     }

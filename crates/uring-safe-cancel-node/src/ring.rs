@@ -1,6 +1,6 @@
 //! One ring of one environment.
 
-use crate::completions::{status, Completions, Header, WORDS};
+use crate::completions::{status, Completions, Header};
 use crate::regions::Regions;
 use crate::teardown::Cleanup;
 use crate::waker::Waker;
@@ -186,8 +186,19 @@ impl NodeRing {
     }
 
     /// Submits an operation under JavaScript's `id`.
-    #[inline]
     pub(crate) fn submit(
+        &mut self,
+        id: u32,
+        keep: Keep,
+        operation: Operation,
+        extra: Extra,
+    ) -> i32 {
+        self.submit_at_once(id, keep, operation, extra)
+    }
+
+    /// The same for those that programs make most: inlined, so that the operation is not copied.
+    #[inline(always)]
+    pub(crate) fn submit_at_once(
         &mut self,
         id: u32,
         keep: Keep,
@@ -224,7 +235,7 @@ impl NodeRing {
         answer
     }
 
-    #[inline]
+    #[inline(always)]
     fn submit_for(&mut self, client: Client, operation: Operation, extra: Extra) -> i32 {
         let Client { id, .. } = client;
         let Some(core) = &mut self.core else { return refusal::CLOSED };
@@ -303,7 +314,7 @@ impl NodeRing {
             };
             let cost = cost(result, completion.client.keep);
             *large_reads -= u32::from(completion.client.is_large);
-            completions.set(count, words(completion, kept));
+            tell(completion, completions, count, kept);
             count += 1;
             spent += cost;
             cost
@@ -379,9 +390,14 @@ fn is_direct(descriptor: i32) -> bool {
     flags >= 0 && flags & libc::O_DIRECT != 0
 }
 
-/// A completion as JavaScript reads it.
-#[inline]
-fn words(completion: Completion<Client>, kept: &mut KeptResults) -> [i32; WORDS] {
+/// Puts a completion where JavaScript reads it.
+#[inline(always)]
+fn tell(
+    completion: Completion<Client>,
+    completions: &Completions,
+    index: usize,
+    kept: &mut KeptResults,
+) {
     let Completion { client, verdict, attempts, timed_out, operation, opened, .. } = completion;
     let (mut state, mut result) = match verdict {
         Verdict::Completed(result) => (status::COMPLETED, result),
@@ -408,5 +424,6 @@ fn words(completion: Completion<Client>, kept: &mut KeptResults) -> [i32; WORDS]
             state |= status::KEPT;
         }
     }
-    [client.id as i32, result, state, attempts.min(i32::MAX as u32) as i32]
+    let attempts = attempts.min(i32::MAX as u32) as i32;
+    completions.set(index, client.id as i32, result, state, attempts);
 }

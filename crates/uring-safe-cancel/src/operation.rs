@@ -32,6 +32,9 @@ pub const CURRENT_POSITION: u64 = u64::MAX;
 
 /// An operation, with all that the kernel needs of it.
 #[derive(Debug)]
+// A tag of one byte would have the rest copied from the second byte on, in pieces that lie across what was written before:
+// each waits until that has left the processor's store buffer.
+#[repr(u64)]
 pub enum Operation {
     /// See [`Nop`].
     Nop(Nop),
@@ -39,10 +42,10 @@ pub enum Operation {
     Read(Read),
     /// See [`Write`].
     Write(Write),
-    /// See [`ReadVectored`].
-    ReadVectored(ReadVectored),
+    /// See [`ReadVectored`]. In a box: all others are smaller, and an operation is moved from hand to hand.
+    ReadVectored(Box<ReadVectored>),
     /// See [`WriteVectored`].
-    WriteVectored(WriteVectored),
+    WriteVectored(Box<WriteVectored>),
     /// See [`Poll`].
     Poll(Poll),
     /// See [`Sleep`].
@@ -178,4 +181,16 @@ macro_rules! from {
         }
     )*};
 }
-from!(Nop, Read, Write, ReadVectored, WriteVectored, Poll, Sleep, Open, Close, Sync);
+from!(Nop, Read, Write, Poll, Sleep, Open, Close, Sync);
+
+impl From<ReadVectored> for Operation {
+    fn from(operation: ReadVectored) -> Self {
+        Self::ReadVectored(Box::new(operation))
+    }
+}
+
+impl From<WriteVectored> for Operation {
+    fn from(operation: WriteVectored) -> Self {
+        Self::WriteVectored(Box::new(operation))
+    }
+}

@@ -8,6 +8,7 @@ pub use probe::{probe, Probe, Unsupported};
 pub use setup::{Fallbacks, SetupError};
 
 use crate::kernel::{Cqe, Kernel, Nanoseconds, QueueFull, Submission, Work};
+use crate::tag::Tag;
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{Fd, FsyncFlags, TimeoutFlags, Timespec};
 use io_uring::{cqueue, opcode, IoUring};
@@ -78,17 +79,30 @@ impl RealKernel {
         self.fallbacks
     }
 
+    /// Puts the SQE for a submission into the queue.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Kernel::queue`].
     #[inline(always)]
+    unsafe fn push(&mut self, submission: &Submission, entry: Entry) -> Result<(), QueueFull> {
+        let mut entry = entry.user_data(submission.tag.user_data());
+        if submission.asynchronous {
+            entry = entry.flags(Flags::ASYNC);
+        }
+        // SAFETY: the caller promises that the addresses stay valid until the final CQE; those of the
+        // timer lie in a box of ours, and are copied when the entry is taken.
+        unsafe { self.ring.0.submission().push(&entry) }.map_err(|_| QueueFull)
+    }
+
     fn entry(&mut self, work: &Work) -> Entry {
         match *work {
             Work::Nop => opcode::Nop::new().build(),
             Work::Read { descriptor, address, length, offset } => {
-                opcode::Read::new(Fd(descriptor), address as *mut u8, length).offset(offset).build()
+                read(descriptor, address, length, offset)
             }
             Work::Write { descriptor, address, length, offset } => {
-                opcode::Write::new(Fd(descriptor), address as *const u8, length)
-                    .offset(offset)
-                    .build()
+                write(descriptor, address, length, offset)
             }
             Work::Readv { descriptor, vectors, count, offset } => {
                 opcode::Readv::new(Fd(descriptor), vectors as *const libc::iovec, count)
@@ -115,7 +129,7 @@ impl RealKernel {
                 let flags = if data_only { FsyncFlags::DATASYNC } else { FsyncFlags::empty() };
                 opcode::Fsync::new(Fd(descriptor)).flags(flags).build()
             }
-            Work::Cancel { target } => opcode::AsyncCancel::new(target.user_data()).build(),
+            Work::Cancel { target } => cancel(target),
             Work::Timer { deadline } => {
                 self.deadlines[0] = timespec(deadline);
                 opcode::Timeout::new(&self.deadlines[0]).flags(TimeoutFlags::ABS).build()
@@ -128,6 +142,21 @@ impl RealKernel {
             }
         }
     }
+}
+
+#[inline(always)]
+fn read(descriptor: RawFd, address: usize, length: u32, offset: u64) -> Entry {
+    opcode::Read::new(Fd(descriptor), address as *mut u8, length).offset(offset).build()
+}
+
+#[inline(always)]
+fn write(descriptor: RawFd, address: usize, length: u32, offset: u64) -> Entry {
+    opcode::Write::new(Fd(descriptor), address as *const u8, length).offset(offset).build()
+}
+
+#[inline(always)]
+fn cancel(target: Tag) -> Entry {
+    opcode::AsyncCancel::new(target.user_data()).build()
 }
 
 impl Drop for RealKernel {
@@ -145,13 +174,25 @@ pub(crate) fn timespec(time: Nanoseconds) -> Timespec {
 impl Kernel for RealKernel {
     #[inline(always)]
     unsafe fn queue(&mut self, submission: &Submission) -> Result<(), QueueFull> {
-        let mut entry = self.entry(&submission.work).user_data(submission.tag.user_data());
-        if submission.asynchronous {
-            entry = entry.flags(Flags::ASYNC);
+        // Each of the usual ones by itself: an entry that several branches make is put together in memory, and copied from
+        // there before it has arrived.
+        // SAFETY: the caller promises what `push` asks for.
+        unsafe {
+            match submission.work {
+                Work::Nop => self.push(submission, opcode::Nop::new().build()),
+                Work::Read { descriptor, address, length, offset } => {
+                    self.push(submission, read(descriptor, address, length, offset))
+                }
+                Work::Write { descriptor, address, length, offset } => {
+                    self.push(submission, write(descriptor, address, length, offset))
+                }
+                Work::Cancel { target } => self.push(submission, cancel(target)),
+                ref other => {
+                    let entry = self.entry(other);
+                    self.push(submission, entry)
+                }
+            }
         }
-        // SAFETY: the caller promises that the addresses stay valid until the final CQE; those of the
-        // timer lie in a box of ours, and are copied when the entry is taken.
-        unsafe { self.ring.0.submission().push(&entry) }.map_err(|_| QueueFull)
     }
 
     #[inline]

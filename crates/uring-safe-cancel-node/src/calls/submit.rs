@@ -42,7 +42,7 @@ struct Common {
 }
 
 impl Common {
-    #[inline]
+    #[inline(always)]
     fn of(ring: &NodeRing) -> Self {
         let given = |argument| ring.completions.given(argument);
         let flags = given(Given::Flags) as u32;
@@ -55,7 +55,7 @@ impl Common {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn place(&self) -> Place {
         match self.flags & (INLINE | COPYING) {
             0 => Place::BesideOthers,
@@ -120,7 +120,7 @@ pub(super) unsafe extern "C" fn nop(
     unsafe {
         answer::<0>(env, info, |ring, _| {
             let Common { id, extra, .. } = Common::of(ring);
-            ring.submit(id, Keep::No, Nop.into(), extra)
+            ring.submit_at_once(id, Keep::No, Nop.into(), extra)
         })
     }
 }
@@ -187,7 +187,7 @@ pub(super) unsafe extern "C" fn write(
 #[inline]
 fn submit_write(ring: &mut NodeRing, memory: Memory) -> i32 {
     let Common { id, descriptor, offset, extra, .. } = Common::of(ring);
-    ring.submit(id, Keep::No, Write { descriptor, memory, offset }.into(), extra)
+    ring.submit_at_once(id, Keep::No, Write { descriptor, memory, offset }.into(), extra)
 }
 
 /// A copy of a part of JavaScript's bytes.
