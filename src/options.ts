@@ -62,7 +62,8 @@ export interface RingOptions {
 
 export type ResolvedOptions = Required<Omit<RingOptions, 'cancel'>> & { cancel: Required<CancelOptions> }
 
-const DEFAULTS: ResolvedOptions = {
+/** What a ring has without options. */
+export const DEFAULTS: ResolvedOptions = {
   entries: 1024,
   completionEntries: 4096,
   queueLimit: 1 << 20,
