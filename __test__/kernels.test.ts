@@ -8,15 +8,16 @@ import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 
 import { X64 } from '../scripts/kernels/architecture.js'
-import { Cache } from '../scripts/kernels/cache.js'
+import { Cache } from '../scripts/common/cache.js'
+import { parseIndex } from '../scripts/common/package-index.js'
 import { readConsole, type Transcript } from '../scripts/kernels/console.js'
-import { isGone, mirrorsIn } from '../scripts/kernels/debian.js'
-import { Missing } from '../scripts/kernels/failure.js'
+import { isGone, mirrorsIn } from '../scripts/common/debian.js'
+import { Missing } from '../scripts/common/failure.js'
 import { type GuestRecord, MARK, type StepResult } from '../scripts/kernels/job.js'
 import { fetchKernel } from '../scripts/kernels/kernel.js'
 import { parseOptions, UsageError } from '../scripts/kernels/options.js'
 import { type Booted, describe, merge, type Outcome } from '../scripts/kernels/outcome.js'
-import { candidates, parseIndex } from '../scripts/kernels/package-names.js'
+import { candidates } from '../scripts/kernels/package-names.js'
 import { durations, PROBE, SEARCH_STEPS, stressSteps, suiteSteps } from '../scripts/kernels/plan.js'
 import { inParallel } from '../scripts/kernels/pool.js'
 import { formatReport } from '../scripts/kernels/report.js'
@@ -75,8 +76,12 @@ test('where linux-image is empty, linux-binary comes first', (t) => {
 })
 
 test('an index is read stanza by stanza', (t) => {
-  const index = 'Package: one\nVersion: 1:2-3\nDepends: x\n\nPackage: two\nArchitecture: amd64\nVersion: 4\n'
-  t.deepEqual(parseIndex(index), named('one=1:2-3', 'two=4'))
+  const index =
+    'Package: one\nVersion: 1:2-3\nDepends: x1, y-2 (>= 1.2) | z\n\nPackage: two\nArchitecture: amd64\nVersion: 4\n'
+  t.deepEqual(parseIndex(index), [
+    { name: 'one', version: '1:2-3', depends: ['x1', 'y-2'] },
+    { name: 'two', version: '4' },
+  ])
   t.deepEqual(parseIndex(''), [])
 })
 

@@ -1,12 +1,13 @@
 /** What differs from one processor architecture to another: another one is another record of this kind. */
+import type { NpmPackage } from '../common/npm-package.js'
 
 export interface Architecture {
   /** As Debian calls it. */
   debian: string
   /** The end of the names of the kernel packages: the small kernels for virtual machines. */
   kernelFlavour: string
-  /** Node for the guest: a package of the npm registry, pinned, with what npm says of its tarball. */
-  node: { package: string; version: string; integrity: string }
+  /** Node for the guest. */
+  node: NpmPackage
   qemu: {
     program: string
     /** What to install where the program is missing. */

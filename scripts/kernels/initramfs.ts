@@ -11,11 +11,11 @@ import {
 } from 'node:fs'
 import { basename, join, relative } from 'node:path'
 
-import { mustRun } from './commands.js'
+import { mustRun } from '../common/commands.js'
 import type { Job } from './job.js'
 import type { Kernel } from './kernel.js'
 import type { Programs } from './programs.js'
-import { sorted } from './sorted.js'
+import { sorted } from '../common/sorted.js'
 import { AVA_SUITES, GUEST_FIXTURES, GUEST_PACKAGES } from './suites.js'
 
 export interface Contents {

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { mustRun } from './commands.js'
-import { Missing } from './failure.js'
+import { mustRun } from '../common/commands.js'
+import { Missing } from '../common/failure.js'
 import { RUST_SUITES } from './suites.js'
 
 export interface Programs {

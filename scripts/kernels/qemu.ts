@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 
 import type { Architecture } from './architecture.js'
-import { mustRun } from './commands.js'
+import { mustRun } from '../common/commands.js'
 
 export interface Boot {
   console: string
