@@ -1,19 +1,11 @@
 /** Descriptors that Node has no call for. Both are close-on-exec. */
-import { loadBinding, type NativeBinding } from './binding.js'
 import { noteOpened } from './descriptor-owners.js'
-import { RingError, systemError } from './errors.js'
+import { systemError } from './errors.js'
 import { checkBoolean, checkInteger, checkObject } from './requests.js'
+import { requireBinding } from './unavailable.js'
 
 const EFD_SEMAPHORE = 1
 const O_NONBLOCK = 0o4000
-
-function binding(): NativeBinding {
-  const loaded = loadBinding()
-  if ('error' in loaded) {
-    throw new RingError('ERR_IO_URING_UNAVAILABLE', loaded.error.message, { cause: loaded.error })
-  }
-  return loaded.binding
-}
 
 /** Options of {@link eventfd}. */
 export interface EventfdOptions {
@@ -40,7 +32,10 @@ export function eventfd(initial = 0, options: EventfdOptions = {}): number {
   const { semaphore = false, nonblocking = false } = options
   checkBoolean('options.semaphore', semaphore)
   checkBoolean('options.nonblocking', nonblocking)
-  const fd = binding().eventfd(initial, (semaphore ? EFD_SEMAPHORE : 0) | (nonblocking ? O_NONBLOCK : 0))
+  const fd = requireBinding().eventfd(
+    initial,
+    (semaphore ? EFD_SEMAPHORE : 0) | (nonblocking ? O_NONBLOCK : 0),
+  )
   if (fd < 0) throw systemError(fd, 'eventfd')
   return noteOpened(fd)
 }
@@ -59,7 +54,7 @@ export function pipe(options: PipeOptions = {}): { readFd: number; writeFd: numb
   checkObject(options)
   const { nonblocking = false } = options
   checkBoolean('options.nonblocking', nonblocking)
-  const [readFd = -1, writeFd] = binding().pipe(nonblocking ? O_NONBLOCK : 0)
+  const [readFd = -1, writeFd] = requireBinding().pipe(nonblocking ? O_NONBLOCK : 0)
   if (writeFd === undefined) throw systemError(readFd, 'pipe2')
   return { readFd: noteOpened(readFd), writeFd: noteOpened(writeFd) }
 }

@@ -1,8 +1,8 @@
 /** Makes the native side of a ring, or says why there is none. */
-import { hasLibuv, loadBinding } from './binding.js'
-import { RingError } from './errors.js'
+import { hasLibuv } from './binding.js'
 import type { NativeRing } from './native.js'
 import type { ResolvedOptions } from './options.js'
+import { requireBinding, unavailable } from './unavailable.js'
 
 function isNativeRing(value: object): value is NativeRing {
   return 'flush' in value
@@ -22,19 +22,9 @@ export function createNative(
   words: Int32Array,
   receive: (count: number) => void,
 ): NativeRing {
-  const loaded = loadBinding()
-  if ('error' in loaded) {
-    throw new RingError('ERR_IO_URING_UNAVAILABLE', loaded.error.message, { cause: loaded.error })
-  }
+  const binding = requireBinding()
   const { cancel, ...sizes } = options
-  const made = loaded.binding.createRing({ ...sizes, ...cancel, useUv: hasLibuv() }, words, receive)
+  const made = binding.createRing({ ...sizes, ...cancel, useUv: hasLibuv() }, words, receive)
   if (isNativeRing(made)) return withFields(made)
   throw unavailable(made)
-}
-
-/** The error of a machine that gives no ring: `errno`, `reason` and `remedy` tell the rest. */
-function unavailable(failure: object): RingError {
-  const { errno, reason, remedy } = { errno: 0, reason: '', remedy: '', ...failure }
-  const error = new RingError('ERR_IO_URING_UNAVAILABLE', `io_uring is not available: ${reason}; ${remedy}`)
-  return Object.assign(error, { errno, reason, remedy })
 }

@@ -1,11 +1,13 @@
 /** What this machine offers. Nothing here throws. */
+import { release } from 'node:os'
+
 import { loadBinding } from './binding.js'
 
 /** What this machine's io_uring can do, or why there is none. */
 export interface RingProbe {
   /** Whether a ring can be made. */
   supported: boolean
-  /** The kernel's release, as `uname -r` prints it. */
+  /** The kernel's release, as `uname -r` prints it; `unknown` elsewhere than on Linux. */
   kernel: string
   /** Which operations the kernel knows. */
   operations: Record<string, boolean>
@@ -24,12 +26,12 @@ export function probe(): RingProbe {
   if ('error' in loaded) {
     return {
       supported: false,
-      kernel: 'unknown',
+      kernel: process.platform === 'linux' ? release() : 'unknown',
       operations: {},
       flags: {},
       code: 'ENOADDON',
       reason: loaded.error.message,
-      remedy: 'use Linux on x64 or arm64, or build the addon: npm run build',
+      remedy: loaded.error.remedy,
     }
   }
   const { kernel, operations, flags, failure } = loaded.binding.probe()
