@@ -3,17 +3,25 @@ import { release } from 'node:os'
 
 import { loadBinding } from './binding.js'
 
-/** What this machine's io_uring can do, or why there is none. */
+/**
+ * What this machine's io_uring can do, or why there is none. `npx uring-safe-cancel doctor` tells more.
+ *
+ * @example
+ * ```ts
+ * const { supported, reason, remedy } = Ring.probe()
+ * if (!supported) console.error(`no io_uring: ${reason}; ${remedy}`)
+ * ```
+ */
 export interface RingProbe {
   /** Whether a ring can be made. */
   supported: boolean
   /** The kernel's release, as `uname -r` prints it; `unknown` elsewhere than on Linux. */
   kernel: string
-  /** Which operations the kernel knows. */
+  /** Which operations the kernel knows, by name; empty if not supported. */
   operations: Record<string, boolean>
-  /** Which flags of a ring it knows; without them a ring works, a little slower. */
+  /** Which flags of a ring it knows, by name; without them a ring works, a little slower. */
   flags: Record<string, boolean>
-  /** If not supported: ENOSYS, EPERM, ENOMEM, EMFILE, EOTHER, or ENOADDON. */
+  /** If not supported: ENOSYS, EPERM, ENOMEM, EMFILE, EOTHER, or ENOADDON where the addon cannot be loaded. */
   code?: string
   /** If not supported: why. */
   reason?: string
