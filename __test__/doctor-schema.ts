@@ -24,7 +24,9 @@ export const isExamination = t.isObject({
     path: t.isOptional(t.isString()),
     origin: t.isOptional(t.isEnum(['prebuilt', 'built here'])),
     package: t.isOptional(t.isString()),
-    errors: t.isOptional(t.isArray(t.isString())),
+    reason: t.isOptional(t.isString()),
+    remedy: t.isOptional(t.isString()),
+    tried: t.isOptional(t.isArray(t.isString())),
   }),
   permissions: t.isObject({
     ioUringDisabled: t.isOptional(t.isNumber()),

@@ -1,7 +1,7 @@
 /** `uring-safe-cancel doctor`, as it is called: on this machine, where io_uring is forbidden, and without the addon. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, readFileSync, realpathSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -197,15 +197,31 @@ test('without the addon: status 3, what was tried, and all that can be told with
   cpSync(join(HOME, 'node_modules/typanion'), join(home, 'node_modules/typanion'), { recursive: true })
   const found = await examination({ home })
   t.like(found, { ok: false, status: 3, addon: { loaded: false }, kernel: { release: release() } })
-  t.true((found.addon.errors?.length ?? 0) > 0)
+  t.regex(found.addon.reason ?? '', /is not installed: there is no uring-safe-cancel-linux-/)
+  t.regex(found.addon.remedy ?? '', /npm install/)
+  t.true((found.addon.tried?.length ?? 0) > 1)
   t.is(found.trial, undefined)
   const { status, stdout, stderr } = await doctor([], { home })
   t.deepEqual({ status, stderr }, { status: 3, stderr: '' })
   t.regex(stdout, /^uring-safe-cancel \S+: the native addon cannot be loaded here\n/)
+  t.regex(stdout, /\n {2}addon {9}the native addon .*(\n {16}.*)*\n {16}what to do: .*npm install/)
   t.regex(stdout, /\n {2}io_uring {6}unknown, for want of the addon/)
   // Nor does the other command get anywhere; it has no status of its own for that.
   const stress = spawn(process.execPath, [join(home, CLI), 'stress'], { stdio: 'ignore' })
   t.deepEqual(await once(stress, 'close'), [2, null])
+
+  // And with the package that npm would have installed.
+  const name = `uring-safe-cancel-linux-${process.arch}-gnu`
+  const place = join(home, 'node_modules', name)
+  const main = `uring-safe-cancel.linux-${process.arch}-gnu.node`
+  mkdirSync(place)
+  writeFileSync(join(place, 'package.json'), JSON.stringify({ name, version: VERSION, main }))
+  cpSync(join(HOME, main), join(place, main))
+  const path = join(realpathSync(place), main)
+  t.like(await examination({ home }), {
+    status: 0,
+    addon: { loaded: true, path, origin: 'prebuilt', package: `${name} ${VERSION}` },
+  })
 })
 
 test('on another system than Linux: status 3, and it says so', async (t) => {
@@ -219,7 +235,7 @@ test('on another system than Linux: status 3, and it says so', async (t) => {
     runtime: { platform: 'darwin' },
     faults: [],
   })
-  t.regex(found.addon.errors?.join() ?? '', /io_uring is a part of Linux; this is darwin/)
+  t.regex(found.addon.reason ?? '', /io_uring is a part of Linux; this is darwin/)
 })
 
 test('--help and --version, and wrong arguments with status 64', async (t) => {

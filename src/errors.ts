@@ -86,9 +86,12 @@ export class TimeoutError extends Error {
 export class RingError extends Error {
   /** Which error it is: one of the table above. */
   readonly code: string
-  /** With `ERR_IO_URING_UNAVAILABLE`: what the system answered, as a negative errno (-1 EPERM, -38 ENOSYS), or 0. */
+  /**
+   * With `ERR_IO_URING_UNAVAILABLE`, if it was the kernel that refused: a negative errno (-1 EPERM, -38 ENOSYS), or 0.
+   * Without it the addon could not be loaded, and `cause` tells what was tried.
+   */
   declare readonly errno?: number
-  /** With `ERR_IO_URING_UNAVAILABLE`: why. Without it the addon could not be loaded, and `cause` says why. */
+  /** With `ERR_IO_URING_UNAVAILABLE`: why. */
   declare readonly reason?: string
   /** With `ERR_IO_URING_UNAVAILABLE`: what to do. */
   declare readonly remedy?: string

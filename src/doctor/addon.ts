@@ -13,22 +13,29 @@ export interface Addon {
   origin?: 'prebuilt' | 'built here'
   /** The package that it lies in, and its version. */
   package?: string
-  /** Why it could not be loaded, with the reasons behind. */
-  errors?: string[]
+  /** Why it could not be loaded. */
+  reason?: string
+  /** What to do about that. */
+  remedy?: string
+  /** What the loader tried, and what came of it. */
+  tried?: string[]
 }
 
 export function examineAddon(): Addon {
   const loaded = loadBinding()
-  if ('error' in loaded) return { loaded: false, errors: reasons(loaded.error) }
+  if ('error' in loaded) {
+    const { message: reason, remedy, cause } = loaded.error
+    return { loaded: false, reason, remedy, tried: messages(cause) }
+  }
   // What the loader tried is its own affair: what it found is mapped.
   const path = loadedObjects(/uring-safe-cancel[^/]*\.node$/)[0]
   return path === undefined ? { loaded: true } : { loaded: true, path, ...ownerOf(path) }
 }
 
-/** An error's message and those of its causes, each once. */
-function reasons(error: unknown): string[] {
+/** The first lines of an error's message and those of its causes, each once. */
+function messages(error: unknown): string[] {
   const found: string[] = []
-  for (let at = error; at instanceof Error; at = at.cause) found.push(at.message)
+  for (let at = error; at instanceof Error; at = at.cause) found.push(at.message.split('\n')[0] ?? '')
   return [...new Set(found)]
 }
 

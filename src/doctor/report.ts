@@ -57,8 +57,16 @@ function words<K extends string>(table: Readonly<Record<K, string>>, key: K | un
   return key === undefined ? '' : table[key]
 }
 
-function describeAddon({ loaded, path, origin, package: owner, errors = [] }: Addon): string[] {
-  if (!loaded) return [...errors, 'use Linux on x64 or arm64, or build it: npm run build']
+function describeAddon({
+  loaded,
+  path,
+  origin,
+  package: owner,
+  reason,
+  remedy,
+  tried = [],
+}: Addon): string[] {
+  if (!loaded) return [`${reason}`, `what to do: ${remedy}`, ...tried.map((text) => `tried: ${text}`)]
   if (path === undefined) return ['loaded']
   return [path, ...(origin === undefined ? [] : [`${origin}, of ${owner}`])]
 }
