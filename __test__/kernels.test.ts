@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 import test, { type ExecutionContext } from 'ava'
 
-import { X64 } from '../scripts/kernels/architecture.js'
+import { ARM64, X64 } from '../scripts/kernels/architecture.js'
 import { Cache } from '../scripts/common/cache.js'
 import { parseIndex } from '../scripts/common/package-index.js'
 import { readConsole, type Transcript } from '../scripts/kernels/console.js'
@@ -453,7 +453,14 @@ test('options: series, seconds and what is written; what is wrong is named', (t)
   t.like(parseOptions([]), { seconds: 180, jobs: 1, write: undefined, only: undefined })
   t.like(parseOptions(['--no-write']), { write: false })
   t.like(parseOptions(['--write', '--only', 'rust|ava']), { write: true, only: /rust|ava/ })
+  t.like(parseOptions([]), { architecture: X64, processor: 'qemu64,-cx16', node: '20' })
+  t.like(parseOptions(['--arch', 'arm64']), { architecture: ARM64, processor: 'neoverse-n1', node: '20' })
+  const old = ['--arch', 'arm64', '--cpu', 'cortex-a57', '--node', '26']
+  t.like(parseOptions(old), { architecture: ARM64, processor: 'cortex-a57', node: '26' })
   for (const [args, words] of [
+    [['--arch', 'riscv64'], /--arch knows x64, arm64, not 'riscv64'/],
+    [['--cpu', 'cortex-a57'], /--cpu knows qemu64,-cx16, not 'cortex-a57'/],
+    [['--arch', 'arm64', '--node', '18'], /--node knows 20, 26, not '18'/],
     [['--series', '4.19'], /--series knows 5\.10, 6\.1, 6\.12, 6\.18, 7, not '4\.19'/],
     [['--seconds', 'x'], /--seconds must be/],
     [['--seconds', '0'], /--seconds must be/],

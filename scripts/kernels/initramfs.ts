@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -22,6 +23,8 @@ export interface Contents {
   /** The repository. */
   root: string
   programs: Programs
+  /** A package with an addon that was not built by this machine for itself. */
+  addon: string | undefined
   node: string
   /** The unpacked packages of the libraries and of the shell. */
   libraries: readonly string[]
@@ -55,7 +58,7 @@ export async function layOut(contents: Contents, tree: string): Promise<void> {
   cpSync(contents.node, join(tree, 'bin/node'))
   cpSync(join(contents.root, 'scripts/kernels/guest/init.sh'), join(tree, 'init'))
   chmodSync(join(tree, 'init'), 0o755)
-  await layOutPackage(contents.root, join(tree, 'app'))
+  await layOutPackage(contents.root, join(tree, 'app'), contents.addon)
   await layOutPrograms(contents.programs, join(tree, PROGRAMS))
 }
 
@@ -72,8 +75,12 @@ function copyTree(from: string, to: string): void {
   }
 }
 
-async function layOutPackage(root: string, app: string): Promise<void> {
-  const addons = readdirSync(root).filter((name) => name.endsWith('.node'))
+async function layOutPackage(root: string, app: string, addon: string | undefined): Promise<void> {
+  const addons = addon === undefined ? readdirSync(root).filter((name) => name.endsWith('.node')) : []
+  if (addon !== undefined) {
+    const { name } = JSON.parse(readFileSync(join(addon, 'package.json'), 'utf8')) as { name: string }
+    cpSync(addon, join(app, 'node_modules', name), { recursive: true })
+  }
   for (const name of [...PACKAGE, ...addons]) cpSync(join(root, name), join(app, name), { recursive: true })
   for (const path of await installedPackages(root)) {
     cpSync(path, join(app, relative(root, path)), { recursive: true })
@@ -103,12 +110,15 @@ const AVA_CONFIG = `export default {
 }
 `
 
-async function layOutPrograms({ rustSuites, stress, helpers }: Programs, directory: string): Promise<void> {
+async function layOutPrograms(
+  { rustSuites, stress, helpers, strip }: Programs,
+  directory: string,
+): Promise<void> {
   mkdirSync(directory, { recursive: true })
   const named = [...rustSuites, ...helpers, [basename(stress), stress] as const]
   for (const [name, path] of named) {
     // Symbols stay, for the names in a panic; debug information would be ten times the program.
-    await mustRun('strip', ['--strip-debug', '-o', join(directory, name), path])
+    await mustRun(strip, ['--strip-debug', '-o', join(directory, name), path])
   }
 }
 

@@ -1,10 +1,12 @@
 /** The whole run, from what has to be fetched to what it shows. */
 import { randomUUID } from 'node:crypto'
-import { rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { release } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
-import { type Architecture, X64 } from './architecture.js'
+import { CACHE as PREBUILT_CACHE } from '../prebuilt/main.js'
+import { addonOf, TARGETS } from '../prebuilt/targets.js'
+import type { Architecture } from './architecture.js'
 import { Cache } from '../common/cache.js'
 import { demand } from '../common/commands.js'
 import { readConsole } from './console.js'
@@ -19,7 +21,7 @@ import { HELP, type Options, parseOptions, UsageError } from './options.js'
 import { type Booted, describe, hasLostRaw, isBooted, merge, type Outcome } from './outcome.js'
 import { durations, probeStep, SEARCH_STEPS, searchAgainStep, stressSteps, suiteSteps } from './plan.js'
 import { inParallel } from './pool.js'
-import { buildPrograms } from './programs.js'
+import { buildForeignPrograms, buildPrograms, type Programs } from './programs.js'
 import { boot, qemuVersion } from './qemu.js'
 import { formatReport } from './report.js'
 import { LIBRARY_PACKAGES, LIBRARY_SUITES, SERIES } from './series.js'
@@ -45,7 +47,7 @@ export async function main(args: readonly string[], root: string): Promise<numbe
       console.log(HELP)
       return Exit.HELD
     }
-    return await new Run(options, root, X64).run(args)
+    return await new Run(options, root).run(args)
   } catch (error) {
     if (error instanceof UsageError) {
       console.error(`test:kernels: ${error.message}\n\n${HELP}`)
@@ -65,10 +67,10 @@ class Run {
   readonly #architecture: Architecture
   readonly #cache: Cache
 
-  constructor(options: Options, root: string, architecture: Architecture) {
+  constructor(options: Options, root: string) {
     this.#options = options
     this.#root = root
-    this.#architecture = architecture
+    this.#architecture = options.architecture
     this.#cache = new Cache(join(root, CACHE))
   }
 
@@ -112,11 +114,13 @@ class Run {
 
   /** What all boots share. */
   async #prepare(): Promise<{ archive: string; steps: Step[] }> {
-    const node = await fetchNode(this.#cache, this.#architecture)
+    const wanted = this.#architecture.nodes[this.#options.node]
+    if (wanted === undefined) throw new UsageError(`there is no Node ${this.#options.node}`)
+    const node = await fetchNode(this.#cache, wanted)
     const libraries = await this.#fetchLibraries()
-    const programs = await buildPrograms(this.#root)
+    const { programs, addon } = await this.#build()
     const tree = this.#cache.scratch('tree')
-    await layOut({ root: this.#root, programs, node, libraries }, tree)
+    await layOut({ root: this.#root, programs, addon, node, libraries }, tree)
     const archive = join(this.#cache.scratch('shared'), 'cpio')
     await pack(tree, archive)
     const suites = { rust: sorted(programs.rustSuites.keys()), ava: avaSuites(tree) }
@@ -124,6 +128,20 @@ class Run {
     const { only = /^/, seconds } = this.#options
     const steps = [...suiteSteps(suites), ...stressSteps(durations(seconds))]
     return { archive, steps: [probeStep(), ...steps.filter(({ name }) => only.test(name))] }
+  }
+
+  /** What runs in the guests. For a processor that is not this machine's, the addon is the prebuilt one. */
+  async #build(): Promise<{ programs: Programs; addon: string | undefined }> {
+    const { isCross, name } = this.#architecture
+    if (!isCross) return { programs: await buildPrograms(this.#root), addon: undefined }
+    const target = TARGETS.find((candidate) => candidate.name === `linux-${name}-gnu`)
+    if (target === undefined) throw new Missing(`there is no target for ${name}`)
+    const addon = join(this.#root, addonOf(target))
+    if (!existsSync(addon)) {
+      throw new Missing(`${addonOf(target)} is missing: npm run build:prebuilt -- --target ${target.name}`)
+    }
+    const cache = new Cache(join(this.#root, PREBUILT_CACHE))
+    return { programs: await buildForeignPrograms(this.#root, cache, target), addon: dirname(addon) }
   }
 
   async #fetchLibraries(): Promise<string[]> {
@@ -154,7 +172,7 @@ class Run {
     const { console: output, ...ended } = await boot(
       this.#architecture,
       { image: kernel.image, initrd, disk },
-      { limitSeconds, onOutput },
+      { processor: this.#options.processor, limitSeconds, onOutput },
     )
     rmSync(directory, { recursive: true })
     const transcript = readConsole(output, nonce)
@@ -200,12 +218,13 @@ class Run {
       date: new Date(),
       command: commandOf(args),
       qemu: await qemuVersion(this.#architecture),
-      qemuArguments: this.#architecture.qemu.args,
+      qemuArguments: [...this.#architecture.qemu.args, '-cpu', this.#options.processor],
       host: release(),
       seconds,
     })
     console.log(`\n${page}`)
-    const isWhole = series.length === SERIES.length && only === undefined
+    // The page is of the kernels of x64.
+    const isWhole = series.length === SERIES.length && only === undefined && !this.#architecture.isCross
     if (only === undefined && (write ?? isWhole)) {
       writeFileSync(join(this.#root, PAGE), page)
       say(`${PAGE} is written.`)

@@ -3,11 +3,10 @@ import { join } from 'node:path'
 
 import type { Cache } from '../common/cache.js'
 import { mustRun } from '../common/commands.js'
-import { fetchNpm } from '../common/npm-package.js'
-import type { Architecture } from './architecture.js'
+import { fetchNpm, type NpmPackage } from '../common/npm-package.js'
 
 /** The path of the program. */
-export async function fetchNode(cache: Cache, { node }: Architecture): Promise<string> {
+export async function fetchNode(cache: Cache, node: NpmPackage): Promise<string> {
   const directory = await fetchNpm(cache, node, (tarball, destination) =>
     mustRun('tar', ['-xzf', tarball, '-C', destination, '--strip-components=1', 'package/bin/node']),
   )

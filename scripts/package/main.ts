@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { Cache } from '../common/cache.js'
 import { demand, mustRun } from '../common/commands.js'
 import { Missing } from '../common/failure.js'
-import type { Target } from '../prebuilt/targets.js'
+import type { Libc, Target } from '../prebuilt/targets.js'
 import { Checks } from './checks.js'
+import { makeMuslNode } from './musl-root.js'
 import { checkRuntime } from './on-runtime.js'
 import { HELP, type Options, parseOptions, UsageError } from './options.js'
 import { install, installScripts, lay } from './project.js'
@@ -53,37 +54,44 @@ class Run {
   readonly #cache: Cache
   readonly #checks = new Checks()
   readonly #ground: string
-  readonly #project: string
 
   constructor(options: Options, root: string) {
     this.#options = options
     this.#root = root
     this.#cache = new Cache(join(root, CACHE))
     this.#ground = join(this.#cache.root, 'ground')
-    this.#project = join(this.#ground, 'project')
   }
 
   async run(): Promise<number> {
     for (const [program, name] of Object.entries({ npm: 'npm', tar: 'tar', mkfifo: 'coreutils' })) {
       demand(program, name)
     }
-    const targets = builtTargets(this.#root)
+    const libcs = [...new Set(this.#options.runtimes.map(({ libc }) => libc))]
+    const targets = builtTargets(this.#root, libcs)
     rmSync(this.#ground, { recursive: true, force: true })
-    mkdirSync(this.#project, { recursive: true })
-    await this.#checkPackages(targets)
+    mkdirSync(this.#ground, { recursive: true })
+    await this.#checkPackages(targets, libcs)
     for (const runtime of this.#options.runtimes) {
-      const program = await fetchRuntime(this.#cache, runtime)
-      console.log(`\n${runtime.name}: ${runtime.package} ${runtime.version}`)
-      await checkRuntime(this.#checks, this.#project, runtime, program)
+      const { name, packaged, libc, version } = runtime
+      console.log(`\n${name}: ${packaged?.package ?? 'node for musl'} ${version}`)
+      const project = this.#projectOf(libc)
+      const program = packaged
+        ? await fetchRuntime(this.#cache, packaged)
+        : await makeMuslNode(this.#cache, this.#ground, project)
+      await checkRuntime(this.#checks, project, runtime, program)
     }
-    if (this.#options.keep) console.log(`\nThe project is ${this.#project}`)
+    if (this.#options.keep) console.log(`\nThe projects are in ${this.#ground}`)
     else rmSync(this.#ground, { recursive: true })
     const { passed, failed } = this.#checks
     console.log(`\n${passed} passed, ${failed} failed`)
     return failed === 0 ? Exit.PASSED : Exit.FAILED
   }
 
-  async #checkPackages(targets: readonly Target[]): Promise<void> {
+  #projectOf(libc: Libc): string {
+    return join(this.#ground, `project-${libc}`)
+  }
+
+  async #checkPackages(targets: readonly Target[], libcs: readonly Libc[]): Promise<void> {
     const staged = join(this.#ground, 'staged')
     mkdirSync(staged)
     await stage(this.#root, staged)
@@ -102,7 +110,7 @@ class Run {
       })
     }
     await this.#lint(root)
-    await this.#install(root, others)
+    for (const libc of libcs) await this.#install(root, others, libc)
   }
 
   async #lint(root: Tarball): Promise<void> {
@@ -116,26 +124,30 @@ class Run {
     })
   }
 
-  async #install(root: Tarball, targets: readonly Tarball[]): Promise<void> {
-    const own = `uring-safe-cancel-linux-${process.arch}-gnu`
-    await this.#checks.check('npm installs the tarballs, and of the addons the one that fits', async () => {
-      const installed = await install(this.#project, root, targets)
+  async #install(root: Tarball, targets: readonly Tarball[], libc: Libc): Promise<void> {
+    const project = this.#projectOf(libc)
+    mkdirSync(project)
+    const own = `uring-safe-cancel-linux-${process.arch}-${libc}`
+    // This machine's npm says what it would take on one with musl.
+    const more = libc === 'musl' ? ['--libc=musl'] : []
+    await this.#checks.check(`npm installs the tarballs, and of the addons the one for ${libc}`, async () => {
+      const installed = await install(project, root, targets, more)
       assert.deepEqual(installed, [root.name, own])
-      for (const name of installed) assert.deepEqual(installScripts(this.#project, name), [])
+      for (const name of installed) assert.deepEqual(installScripts(project, name), [])
     })
-    const readme = readFileSync(join(this.#project, 'node_modules', root.name, 'README.md'), 'utf8')
+    const readme = readFileSync(join(project, 'node_modules', root.name, 'README.md'), 'utf8')
     const { whole, typed } = examplesIn(readme)
-    lay(this.#project, 'example.mjs', { text: whole })
-    lay(this.#project, 'import.mjs', { text: IMPORT })
-    lay(this.#project, 'require.cjs', { text: REQUIRE })
-    layPrograms(this.#root, this.#project, typed)
+    lay(project, 'example.mjs', { text: whole })
+    lay(project, 'import.mjs', { text: IMPORT })
+    lay(project, 'require.cjs', { text: REQUIRE })
+    layPrograms(this.#root, project, typed)
     for (const name of ['@types/node', 'undici-types']) {
       const path = join(this.#root, 'node_modules', name)
-      lay(this.#project, `node_modules/${name}`, { path })
+      lay(project, `node_modules/${name}`, { path })
     }
     for (const resolution of RESOLUTIONS) {
-      await this.#checks.check(`TypeScript compiles programs with ${resolution.name}`, () =>
-        compile(this.#root, this.#project, resolution),
+      await this.#checks.check(`TypeScript compiles programs with ${resolution.name} (${libc})`, () =>
+        compile(this.#root, project, resolution),
       )
     }
   }

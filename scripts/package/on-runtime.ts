@@ -21,7 +21,7 @@ export async function checkRuntime(
   runtime: Runtime,
   program: string,
 ): Promise<void> {
-  const { name, kind, args } = runtime
+  const { name, kind, libc, args } = runtime
   const home = join(project, '..', `home-${name}`)
   mkdirSync(home)
   const path = makePath(join(project, '..', `bin-${name}`), program)
@@ -49,7 +49,7 @@ export async function checkRuntime(
     }
     assert.equal(found.ok, true)
     assert.equal(found.addon.origin, 'prebuilt')
-    assert.match(found.addon.package ?? '', new RegExp(`^uring-safe-cancel-linux-${process.arch}-gnu `))
+    assert.match(found.addon.package ?? '', new RegExp(`^uring-safe-cancel-linux-${process.arch}-${libc} `))
     return found.addon.package
   })
   await checkFeatures(checks, runtime, place)

