@@ -19,8 +19,8 @@ export interface EventfdOptions {
   /** A read takes one instead of all (default `false`). */
   semaphore?: boolean
   /**
-   * Reads and writes by other means answer EAGAIN instead of blocking (default `false`). A ring's reads wait all the
-   * same; its writes fail with EAGAIN where there is no room, because Linux does not let them wait: `poll` for POLLOUT.
+   * Reads and writes by other means answer EAGAIN instead of blocking (default `false`). A ring's wait all the same
+   * (measured on Linux 6.18; an old kernel may answer EAGAIN to a write without room: `poll` for POLLOUT there).
    */
   nonblocking?: boolean
 }
@@ -65,8 +65,8 @@ export function eventfd(initial = 0, options: EventfdOptions = {}): number {
  */
 export interface PipeOptions {
   /**
-   * Reads and writes by other means answer EAGAIN instead of blocking (default `false`). A ring's reads wait all the
-   * same; its writes fail with EAGAIN where there is no room, because Linux does not let them wait: `poll` for POLLOUT.
+   * Reads and writes by other means answer EAGAIN instead of blocking (default `false`). A ring's wait all the same
+   * (measured on Linux 6.18; an old kernel may answer EAGAIN to a write without room: `poll` for POLLOUT there).
    */
   nonblocking?: boolean
 }

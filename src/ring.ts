@@ -218,7 +218,7 @@ export class Ring extends EventEmitter<RingEvents> {
    * options)`, `(fd, string, position, encoding, options)`.
    *
    * `offset`, `length` and `position` are in bytes; fewer may be written than were given, as by write(2), above all on pipes
-   * and sockets. It waits for room; on an O_NONBLOCK descriptor it fails with EAGAIN instead. The bytes are those of the call: the buffer may be changed at once. Only a buffer of
+   * and sockets. It waits for room, on an O_NONBLOCK descriptor as well. The bytes are those of the call: the buffer may be changed at once. Only a buffer of
    * {@link alloc} is not copied, and must be left alone until the promise settles.
    *
    * Cancelled, it has written nothing. If bytes went first, it resolves to how many.
