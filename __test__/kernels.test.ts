@@ -460,7 +460,7 @@ test('options: series, seconds and what is written; what is wrong is named', (t)
   for (const [args, words] of [
     [['--arch', 'riscv64'], /--arch knows x64, arm64, not 'riscv64'/],
     [['--cpu', 'cortex-a57'], /--cpu knows qemu64,-cx16, not 'cortex-a57'/],
-    [['--arch', 'arm64', '--node', '18'], /--node knows 20, 26, not '18'/],
+    [['--arch', 'arm64', '--node', '18'], /--node knows 20, 26, musl, not '18'/],
     [['--series', '4.19'], /--series knows 5\.10, 6\.1, 6\.12, 6\.18, 7, not '4\.19'/],
     [['--seconds', 'x'], /--seconds must be/],
     [['--seconds', '0'], /--seconds must be/],

@@ -13,6 +13,7 @@ import {
 import { basename, join, relative } from 'node:path'
 
 import { mustRun } from '../common/commands.js'
+import type { MuslNode } from '../common/musl-node.js'
 import type { Job } from './job.js'
 import type { Kernel } from './kernel.js'
 import type { Programs } from './programs.js'
@@ -25,7 +26,8 @@ export interface Contents {
   programs: Programs
   /** A package with an addon that was not built by this machine for itself. */
   addon: string | undefined
-  node: string
+  /** The program, or a Node for musl. */
+  node: string | MuslNode
   /** The unpacked packages of the libraries and of the shell. */
   libraries: readonly string[]
 }
@@ -55,11 +57,23 @@ export async function layOut(contents: Contents, tree: string): Promise<void> {
   )
   writeFileSync(join(tree, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n')
   writeFileSync(join(tree, 'etc/hosts'), '127.0.0.1 localhost\n')
-  cpSync(contents.node, join(tree, 'bin/node'))
+  layOutNode(contents.node, tree)
   cpSync(join(contents.root, 'scripts/kernels/guest/init.sh'), join(tree, 'init'))
   chmodSync(join(tree, 'init'), 0o755)
   await layOutPackage(contents.root, join(tree, 'app'), contents.addon)
   await layOutPrograms(contents.programs, join(tree, PROGRAMS))
+}
+
+function layOutNode(node: string | MuslNode, tree: string): void {
+  const path = join(tree, 'usr/bin/node')
+  if (typeof node === 'string') {
+    cpSync(node, path)
+  } else {
+    // Programs for glibc run beside it.
+    cpSync(node.directory, join(tree, 'opt/node'), { recursive: true })
+    cpSync(node.libc, join(tree, 'usr/lib', node.loader))
+    symlinkSync(join('/opt/node', node.program), path)
+  }
 }
 
 /** Merges a directory into another, in which some of its directories are links. */

@@ -11,7 +11,7 @@ Boots Debian kernels in QEMU, and runs the contract's tests and the stress test 
   --series LIST     which, separated by commas (default ${SERIES.map(({ name }) => name).join(',')})
   --arch NAME       of which processors: x64, or arm64 with the prebuilt addon (default x64)
   --cpu NAME        as which processor; arm64: neoverse-n1, or cortex-a57, which has no LSE
-  --node MAJOR      with which Node; arm64: 20 or 26 (default 20)
+  --node MAJOR      with which Node; arm64: 20 or 26 (default 20), or musl: a Node 24 for musl, and the addon for it
   --seconds N       how long mode raw tries to lose something in each guest (default 180)
   --jobs N          how many guests at once, each with two processors and 2 GiB (default 1)
   --only PATTERN    only the steps whose names match it: nothing is written then
@@ -24,13 +24,16 @@ Exit status: 0; 1 if the contract does not hold somewhere, or if mode raw lost n
 QEMU, Debian's mirror or npm is not to be had; 64 for wrong arguments.
 `
 
+/** Instead of a version of Node: the one for musl. */
+export const MUSL = 'musl'
+
 export class UsageError extends Error {}
 
 export interface Options {
   series: readonly Series[]
   architecture: Architecture
   processor: string
-  /** The major version of Node. */
+  /** The major version of Node, or `musl`. */
   node: string
   seconds: number
   jobs: number
@@ -59,7 +62,7 @@ export function parseOptions(args: readonly string[]): Options {
   const { only, write, verbose = false, help = false } = values
   const architecture = oneOf('--arch', ARCHITECTURES, ({ name }) => name, values.arch)
   const processor = oneOf('--cpu', architecture.processors, String, values.cpu)
-  const node = oneOf('--node', Object.keys(architecture.nodes), String, values.node)
+  const node = oneOf('--node', nodesOf(architecture), String, values.node)
   return {
     architecture,
     processor,
@@ -95,6 +98,10 @@ function parse(args: readonly string[]) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error })
   }
+}
+
+function nodesOf({ nodes, isCross }: Architecture): string[] {
+  return [...Object.keys(nodes), ...(isCross ? [MUSL] : [])]
 }
 
 /** The one of that name, or the first. */

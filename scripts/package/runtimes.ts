@@ -4,9 +4,9 @@ import { join } from 'node:path'
 
 import type { Cache } from '../common/cache.js'
 import { mustRun } from '../common/commands.js'
+import { MUSL_NODE_VERSION } from '../common/musl-node.js'
 import { fetchNpm, type NpmPackage } from '../common/npm-package.js'
 import type { Libc } from '../prebuilt/targets.js'
-import { MUSL_NODE_VERSION } from './musl-root.js'
 
 /** One that comes from npm. */
 interface Packaged extends NpmPackage {
