@@ -56,7 +56,9 @@ export async function mustRun(
 ): Promise<string> {
   const { status, stdout, stderr } = await run(program, args, options)
   if (status !== 0) {
-    throw new Error(`${[program, ...args].join(' ')}: ended with ${status}\n${stderr.trim().slice(-4000)}`)
+    throw new Error(
+      `${[program, ...args].join(' ')}: ended with ${status}\n${(stderr.trim() || stdout.trim()).slice(-4000)}`,
+    )
   }
   return stdout
 }

@@ -1,5 +1,5 @@
 /** The tarballs, made as they are when the packages are published. */
-import { cpSync, existsSync, readdirSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
 import { mustRun } from '../common/commands.js'
@@ -38,6 +38,8 @@ export async function stage(root: string, directory: string): Promise<void> {
     throw new Missing('there is no binding.cjs: npm run build:native')
   }
   for (const name of PACKAGE) cpSync(join(root, name), join(directory, name), { recursive: true })
+  // napi publishes all targets or none. What was not built is not packed here: an empty file stands for it.
+  for (const target of TARGETS) writeFileSync(join(directory, addonOf(target)), '', { flag: 'a' })
   // As prepublishOnly does: it names the packages of the targets as optional dependencies.
   const napi = join(root, 'node_modules/.bin/napi')
   const args = ['pre-publish', '-t', 'npm', '--no-gh-release', '--skip-optional-publish']
