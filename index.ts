@@ -1,10 +1,18 @@
 /**
- * Cancel-safe io_uring for Node: every operation settles exactly once, and a cancelled one always settles.
+ * Cancel-safe io_uring for Node: every operation settles exactly once, and a cancelled one always settles. Begin with
+ * {@link Ring}.
  *
  * @module
  */
 export { AbortError, CANCELLED, InvalidStateError, RingError, TimeoutError } from './src/errors.js'
-export { eventfd, type EventfdOptions, pipe, type PipeOptions, PollEvents } from './src/descriptors.js'
+export {
+  eventfd,
+  type EventfdOptions,
+  pipe,
+  type PipeEnds,
+  type PipeOptions,
+  PollEvents,
+} from './src/descriptors.js'
 export type { StuckOperation } from './src/diagnostics.js'
 export type { CancelResult } from './src/operation.js'
 export type { CancelOptions, RingOptions } from './src/options.js'

@@ -7,16 +7,17 @@ import { fileURLToPath } from 'node:url'
 
 import test, { type ExecutionContext } from 'ava'
 
-import { X64 } from '../scripts/kernels/architecture.js'
-import { Cache } from '../scripts/kernels/cache.js'
+import { ARM64, X64 } from '../scripts/kernels/architecture.js'
+import { Cache } from '../scripts/common/cache.js'
+import { parseIndex } from '../scripts/common/package-index.js'
 import { readConsole, type Transcript } from '../scripts/kernels/console.js'
-import { isGone, mirrorsIn } from '../scripts/kernels/debian.js'
-import { Missing } from '../scripts/kernels/failure.js'
+import { isGone, mirrorsIn } from '../scripts/common/debian.js'
+import { Missing } from '../scripts/common/failure.js'
 import { type GuestRecord, MARK, type StepResult } from '../scripts/kernels/job.js'
 import { fetchKernel } from '../scripts/kernels/kernel.js'
 import { parseOptions, UsageError } from '../scripts/kernels/options.js'
 import { type Booted, describe, merge, type Outcome } from '../scripts/kernels/outcome.js'
-import { candidates, parseIndex } from '../scripts/kernels/package-names.js'
+import { candidates } from '../scripts/kernels/package-names.js'
 import { durations, PROBE, SEARCH_STEPS, stressSteps, suiteSteps } from '../scripts/kernels/plan.js'
 import { inParallel } from '../scripts/kernels/pool.js'
 import { formatReport } from '../scripts/kernels/report.js'
@@ -75,8 +76,12 @@ test('where linux-image is empty, linux-binary comes first', (t) => {
 })
 
 test('an index is read stanza by stanza', (t) => {
-  const index = 'Package: one\nVersion: 1:2-3\nDepends: x\n\nPackage: two\nArchitecture: amd64\nVersion: 4\n'
-  t.deepEqual(parseIndex(index), named('one=1:2-3', 'two=4'))
+  const index =
+    'Package: one\nVersion: 1:2-3\nDepends: x1, y-2 (>= 1.2) | z\n\nPackage: two\nArchitecture: amd64\nVersion: 4\n'
+  t.deepEqual(parseIndex(index), [
+    { name: 'one', version: '1:2-3', depends: ['x1', 'y-2'] },
+    { name: 'two', version: '4' },
+  ])
   t.deepEqual(parseIndex(''), [])
 })
 
@@ -448,7 +453,14 @@ test('options: series, seconds and what is written; what is wrong is named', (t)
   t.like(parseOptions([]), { seconds: 180, jobs: 1, write: undefined, only: undefined })
   t.like(parseOptions(['--no-write']), { write: false })
   t.like(parseOptions(['--write', '--only', 'rust|ava']), { write: true, only: /rust|ava/ })
+  t.like(parseOptions([]), { architecture: X64, processor: 'qemu64,-cx16', node: '20' })
+  t.like(parseOptions(['--arch', 'arm64']), { architecture: ARM64, processor: 'neoverse-n1', node: '20' })
+  const old = ['--arch', 'arm64', '--cpu', 'cortex-a57', '--node', '26']
+  t.like(parseOptions(old), { architecture: ARM64, processor: 'cortex-a57', node: '26' })
   for (const [args, words] of [
+    [['--arch', 'riscv64'], /--arch knows x64, arm64, not 'riscv64'/],
+    [['--cpu', 'cortex-a57'], /--cpu knows qemu64,-cx16, not 'cortex-a57'/],
+    [['--arch', 'arm64', '--node', '18'], /--node knows 20, 26, musl, not '18'/],
     [['--series', '4.19'], /--series knows 5\.10, 6\.1, 6\.12, 6\.18, 7, not '4\.19'/],
     [['--seconds', 'x'], /--seconds must be/],
     [['--seconds', '0'], /--seconds must be/],

@@ -76,8 +76,11 @@ for (const [name, reads] of AT_ONCE) {
   })
 }
 
+function direct(options: string): string {
+  return `buffers.map((buffer) => ring.read(direct, buffer, { ${options} }))`
+}
+
 test('so are reads past the page cache, as far as the file system lets them', async (t) => {
-  const direct = (options: string) => `buffers.map((buffer) => ring.read(direct, buffer, { ${options} }))`
   const needsWorkers = (await workersOf(direct('position: 0, async: false'))) > 0
   t.log(needsWorkers ? 'it does not' : 'it does')
   t.is((await workersOf(direct('position: 0'))) > 0, needsWorkers)

@@ -18,6 +18,7 @@ const legs: Leg[] = [
   },
   { name: 'typecheck', command: 'npm run typecheck' },
   { name: 'lint', command: 'npm run lint' },
+  { name: 'docs', command: 'npm run docs' },
   { name: 'ava', command: 'ava', count: countAvaTests },
 ]
 

@@ -3,9 +3,11 @@ import { createRequire } from 'node:module'
 
 import type * as Binding from '#binding'
 
+import { explainLoad, type LoadFailure, unsupportedSystem } from './load-failure.js'
+
 export type NativeBinding = typeof Binding
 
-type Loaded = { binding: NativeBinding } | { error: Error }
+type Loaded = { binding: NativeBinding } | { error: LoadFailure }
 
 const require = createRequire(import.meta.url)
 let binding: NativeBinding | undefined
@@ -19,15 +21,14 @@ export function loadBinding(): Loaded {
 }
 
 function tryLoad(): Loaded {
-  if (process.platform !== 'linux') {
-    return { error: new Error(`io_uring is a part of Linux; this is ${process.platform}`) }
-  }
+  const { platform, arch } = process
+  const unsupported = unsupportedSystem(platform, arch)
+  if (unsupported !== undefined) return { error: unsupported }
   try {
     const found: NativeBinding = require('#binding')
     return { binding: found }
   } catch (error) {
-    const built = `${process.platform}-${process.arch}`
-    return { error: new Error(`the native addon for ${built} could not be loaded`, { cause: error }) }
+    return { error: explainLoad(error, `${platform}-${arch}`) }
   }
 }
 

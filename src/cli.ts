@@ -2,16 +2,27 @@
 /** The command `uring-safe-cancel`. It loads what it needs when it needs it: help and version work anywhere. */
 import { readFileSync } from 'node:fs'
 
-import { parseArguments, STRESS_HELP, UsageError } from './stress/arguments.js'
+import { DOCTOR_HELP, parseDoctorArguments } from './doctor/arguments.js'
+import { parseArguments, STRESS_HELP } from './stress/arguments.js'
+import { UsageError } from './usage.js'
 
 const HELP = `Usage: uring-safe-cancel <command> [options]
 
 Commands:
+  doctor      tell what this machine offers: kernel, io_uring or what forbids it, fallbacks, limits, known faults
   stress      replicate the report that a cancelled io_uring read may never complete, and show that it does here
 
 Options:
-  -h, --help  print this, or after a command what it takes
+  -h, --help  print this, or after a command what it takes, and its exit statuses
   --version   print the version
+
+Exit status:
+  0    all is well
+  1    a check failed, or this program did
+  2    no io_uring here
+  3    the native addon cannot be loaded (doctor)
+  64   wrong arguments
+  130  interrupted by Ctrl-C (stress)
 `
 
 const FAILED = 1
@@ -24,24 +35,39 @@ function version(): string {
   return manifest.version
 }
 
+interface Common {
+  help: boolean
+  version: boolean
+}
+
+/** Answers `--help` and `--version`, or runs the command. */
+async function answer(options: Common, help: string, run: () => number | Promise<number>): Promise<number> {
+  if (options.help) process.stdout.write(help)
+  else if (options.version) process.stdout.write(`${version()}\n`)
+  else return run()
+  return 0
+}
+
 async function stress(args: string[]): Promise<number> {
   const options = parseArguments(args)
-  if (options.help) {
-    process.stdout.write(STRESS_HELP)
-    return 0
-  }
-  if (options.version) {
-    process.stdout.write(`${version()}\n`)
-    return 0
-  }
-  const { runStress } = await import('./stress/command.js')
-  return runStress(options, version())
+  return answer(options, STRESS_HELP, async () => {
+    const { runStress } = await import('./stress/command.js')
+    return runStress(options, version())
+  })
 }
+
+async function doctor(args: string[]): Promise<number> {
+  const options = parseDoctorArguments(args)
+  return answer(options, DOCTOR_HELP, async () => {
+    const { runDoctor } = await import('./doctor/command.js')
+    return runDoctor(options, version())
+  })
+}
+
+const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<number>>> = { doctor, stress }
 
 async function main([command, ...args]: string[]): Promise<number> {
   switch (command) {
-    case 'stress':
-      return stress(args)
     case '-h':
     case '--help':
       process.stdout.write(HELP)
@@ -50,9 +76,12 @@ async function main([command, ...args]: string[]): Promise<number> {
       process.stdout.write(`${version()}\n`)
       return 0
     case undefined:
-      throw new UsageError('a command is missing: stress')
-    default:
-      throw new UsageError(`'${command}' is no command: there is stress`)
+      throw new UsageError('a command is missing: doctor or stress')
+    default: {
+      const run = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined
+      if (run === undefined) throw new UsageError(`'${command}' is no command: there are doctor and stress`)
+      return run(args)
+    }
   }
 }
 
@@ -62,11 +91,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit()
 })
 
+const given = process.argv.slice(2)
 try {
-  process.exitCode = await main(process.argv.slice(2))
+  process.exitCode = await main(given)
 } catch (error) {
   if (error instanceof UsageError) {
-    process.stderr.write(`uring-safe-cancel: ${error.message}\nTry uring-safe-cancel stress --help\n`)
+    const command = given[0] !== undefined && Object.hasOwn(COMMANDS, given[0]) ? ` ${given[0]}` : ''
+    process.stderr.write(`uring-safe-cancel: ${error.message}\nTry uring-safe-cancel${command} --help\n`)
     process.exitCode = USAGE_ERROR
   } else {
     console.error(error)

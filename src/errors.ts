@@ -3,42 +3,131 @@ import { getSystemErrorMap, inspect } from 'node:util'
 
 import { Refusal } from './native.js'
 
-/** The value that a cancelled operation resolves to if it was submitted with `onCancel: 'resolve'`. */
+/**
+ * The value that a cancelled operation resolves to if it was submitted with `onCancel: 'resolve'`. Making no Error, it
+ * is several times faster than a rejection.
+ *
+ * @example
+ * ```ts
+ * const result = await ring.read(fd, { timeout: 50, onCancel: 'resolve' })
+ * if (result === CANCELLED) console.log('nothing came within 50 ms')
+ * else console.log(`${result.bytesRead} bytes`)
+ * ```
+ */
 export const CANCELLED: unique symbol = Symbol('uring-safe-cancel.cancelled')
 
 /**
- * The error of an operation that was cancelled: the same shape as Node's own.
+ * The error of an operation that was cancelled by its signal, by `cancel`, `cancelFd`, `cancelAll`, `closeFd` or
+ * `destroy`: the same shape as Node's own. It comes after the operation's final completion: by then the kernel has let go
+ * of its memory, and no byte was taken from the descriptor.
  *
- * `cause` is the signal's reason, or what was given to `ring.destroy(error)`.
+ * `cause` is the signal's reason, or what was given to `ring.destroy(error)`. It has no stack, which would show the event
+ * loop alone.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await ring.read(fd, { signal })
+ * } catch (error) {
+ *   if (!(error instanceof AbortError)) throw error
+ *   console.log('stopped, because of', error.cause)
+ * }
+ * ```
  */
 export class AbortError extends Error {
+  /** As Node's own, so that code which asks for the name works with both. */
   override readonly name = 'AbortError'
+  /** As Node's own. */
   readonly code = 'ABORT_ERR'
 }
 
-/** The error of an operation that its `timeout` cancelled. */
+/**
+ * The error of an operation that its `timeout` cancelled. As with an {@link AbortError}, the operation is over, and no byte
+ * was taken.
+ *
+ * @example
+ * ```ts
+ * const answer = await ring.read(fd, { timeout: 500 }).catch((error: unknown) => {
+ *   if (error instanceof TimeoutError) return undefined
+ *   throw error
+ * })
+ * ```
+ */
 export class TimeoutError extends Error {
+  /** What AbortSignal.timeout's reason is called too. */
   override readonly name = 'TimeoutError'
+  /** For programs. */
   readonly code = 'TIMEOUT_ERR'
 }
 
-/** An error of this library: its `code` tells which. */
+/**
+ * An error of this library itself: its `code` tells which.
+ *
+ * | code | when |
+ * |---|---|
+ * | `ERR_IO_URING_UNAVAILABLE` | no ring can be made here: `reason` and `remedy` say why, and what to do |
+ * | `ERR_RING_CLOSED` | the ring was closed or destroyed before the call |
+ * | `ERR_RING_QUEUE_FULL` | as many operations wait as `queueLimit` allows |
+ * | `ERR_RING_ARENA_FULL` | the memory does not fit into `arenaBytes` |
+ * | `ERR_OPERATION_STUCK` | `destroy` gave up on an operation after `drainTimeout` |
+ * | `ERR_INVALID_STATE` | a buffer was detached or shrunk: see {@link InvalidStateError} |
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await using ring = new Ring()
+ *   await ring.nop()
+ * } catch (error) {
+ *   if (!(error instanceof RingError) || error.code !== 'ERR_IO_URING_UNAVAILABLE') throw error
+ *   console.error(`${error.reason}: ${error.remedy}`)
+ * }
+ * ```
+ */
 export class RingError extends Error {
+  /** Which error it is: one of the table above. */
   readonly code: string
+  /**
+   * With `ERR_IO_URING_UNAVAILABLE`, if it was the kernel that refused: a negative errno (-1 EPERM, -38 ENOSYS), or 0.
+   * Without it the addon could not be loaded, and `cause` tells what was tried.
+   */
+  declare readonly errno?: number
+  /** With `ERR_IO_URING_UNAVAILABLE`: why. */
+  declare readonly reason?: string
+  /** With `ERR_IO_URING_UNAVAILABLE`: what to do. */
+  declare readonly remedy?: string
 
+  /** Made by the library; a program has no need to. */
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
   }
 }
 
-/** A destination that was detached or shrunk while its read was in flight. The bytes are in `data`. */
+/**
+ * The error of a read whose destination was detached or shrunk while it was in flight: transferred to a worker, for
+ * instance. Its code is `ERR_INVALID_STATE`. Nothing is lost: the bytes are in `data`.
+ *
+ * @example
+ * ```ts
+ * const buffer = new Uint8Array(4096)
+ * const reading = ring.read(fd, buffer)
+ * structuredClone(buffer, { transfer: [buffer.buffer] })
+ * const data = await reading.then(
+ *   (result) => result.buffer.subarray(0, result.bytesRead),
+ *   (error: unknown) => {
+ *     if (error instanceof InvalidStateError) return error.data
+ *     throw error
+ *   },
+ * )
+ * ```
+ */
 export class InvalidStateError extends RingError {
   /** How many bytes were read. */
   readonly bytesRead: number
-  /** The bytes. */
+  /** The bytes, in a Buffer of their own. */
   readonly data: Buffer
 
+  /** Made by the library; a program has no need to. */
   constructor(bytesRead: number, data: Buffer) {
     super(
       'ERR_INVALID_STATE',

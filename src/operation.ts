@@ -46,9 +46,21 @@ const SYSCALLS = [
 /** What became of an operation. `unsettled` until then. */
 export type Outcome = 'unsettled' | 'completed' | 'failed' | 'cancelled'
 
-/** What `ring.cancel` resolves to. */
+/**
+ * What {@link Ring.cancel} resolves to.
+ *
+ * @example
+ * ```ts
+ * const reading = ring.read(fd)
+ * const { outcome } = await ring.cancel(reading)
+ * if (outcome === 'completed') console.log(`${(await reading).bytesRead} bytes were there first`)
+ * ```
+ */
 export interface CancelResult {
-  /** What became of the operation. `completed`: its result was there before the cancel, and it resolved. */
+  /**
+   * What became of the operation. `completed`: its result was there before the cancel, and it resolved. `failed`: it
+   * rejected with an error of its own. `cancelled`: it rejected with an AbortError or TimeoutError, or resolved to CANCELLED.
+   */
   outcome: 'cancelled' | 'completed' | 'failed'
   /** How many cancels were issued. 0 if it needed none. */
   attempts: number

@@ -3,7 +3,15 @@ import * as t from 'typanion'
 
 import { invalidType, outOfRange } from './errors.js'
 
-/** How persistent a ring's cancels are. Times are in milliseconds. */
+/**
+ * How persistent a ring's cancels are. Times are in milliseconds, and may have fractions; 0.01 to a day.
+ *
+ * @example
+ * ```ts
+ * const ring = new Ring({ cancel: { stuckAfter: 1000 } })
+ * ring.on('stuck', ({ operation, fd }) => console.warn(`${operation} on ${fd} does not end`))
+ * ```
+ */
 export interface CancelOptions {
   /**
    * Whether a cancel is issued again until the operation's final completion (default `true`). `false` is the naive
@@ -28,31 +36,38 @@ export interface CancelOptions {
   stuckAfter?: number
 }
 
-/** The options of {@link Ring}, each with the reason for its default. */
+/**
+ * The options of {@link Ring}, each with the reason for its default. A key that is not known is an error.
+ *
+ * @example
+ * ```ts
+ * const ring = new Ring({ entries: 256, arenaBytes: 64 * 2 ** 20, drainTimeout: 500 })
+ * ```
+ */
 export interface RingOptions {
   /**
-   * Entries of the submission queue (default 1024): so many operations go with one system call, which is more than one
+   * Entries of the submission queue, 1 to 32768 (default 1024): so many operations go with one system call, which is more than one
    * turn of the event loop settles. They take 64 KiB.
    */
   entries?: number
   /**
-   * Entries of the completion queue (default 4096), which bounds the operations in flight: four fewer. At least as
+   * Entries of the completion queue, 8 to 65536 (default 4096), which bounds the operations in flight: four fewer. At least as
    * many as `entries`. More in flight than that is no faster, and what is above it waits in order; they take 64 KiB.
    */
   completionEntries?: number
   /**
-   * Operations that may wait above those in flight (default 1048576): beyond it a call rejects with
+   * Operations that may wait above those in flight, 0 to 8388607 (default 1048576): beyond it a call rejects with
    * `ERR_RING_QUEUE_FULL`. It bounds the memory of a runaway loop to some hundred MiB, and no sane program gets there.
    */
   queueLimit?: number
   /**
-   * Bytes of core memory (default 1 GiB): what is in flight, and what `ring.alloc()` and reads without a buffer made
+   * Bytes of core memory, at least 65536 (default 1 GiB): what is in flight, and what `ring.alloc()` and reads without a buffer made
    * and is not yet garbage. Beyond it a call rejects with `ERR_RING_ARENA_FULL`. Untouched pages cost nothing, so the
    * default only stops a leak before the machine's memory does; a read or write of more needs a larger one.
    */
   arenaBytes?: number
   /**
-   * How long `destroy()` waits for the kernel, in milliseconds (default 2000): a cancel that works takes 0.02, a busy
+   * How long `destroy()` waits for the kernel, in milliseconds, 0 to a day (default 2000): a cancel that works takes 0.02, a busy
    * disk some hundred, and an operator who stops a service does not wait much longer.
    */
   drainTimeout?: number
@@ -62,7 +77,8 @@ export interface RingOptions {
 
 export type ResolvedOptions = Required<Omit<RingOptions, 'cancel'>> & { cancel: Required<CancelOptions> }
 
-const DEFAULTS: ResolvedOptions = {
+/** What a ring has without options. */
+export const DEFAULTS: ResolvedOptions = {
   entries: 1024,
   completionEntries: 4096,
   queueLimit: 1 << 20,

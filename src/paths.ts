@@ -29,7 +29,14 @@ const FLAGS = new Map([
   ...WORDS.map(([word, bits]): [string, number] => [word.replace(/^(.)([sx])/, '$2$1'), bits]),
 ])
 
-/** Flags as node:fs has them: a word such as `'r+'`, or a number such as `O_RDONLY | O_NONBLOCK`. */
+/**
+ * Flags as node:fs has them: a word such as `'r+'`, or a number such as `O_RDONLY | O_NONBLOCK`.
+ *
+ * @example
+ * ```ts
+ * const fd = await ring.open('/dev/ttyS0', constants.O_RDWR | constants.O_NOCTTY)
+ * ```
+ */
 export type OpenFlags = string | number
 
 const DEFAULT_MODE = 0o666

@@ -4,25 +4,64 @@ import { isAnyArrayBuffer } from 'node:util/types'
 import { invalidType, invalidValue, outOfRange } from './errors.js'
 import { CURRENT_POSITION } from './native.js'
 
-/** Options that every operation takes, but `closeFd`. */
+/**
+ * Options that every operation takes, but `closeFd`.
+ *
+ * @example
+ * ```ts
+ * const controller = new AbortController()
+ * const reading = ring.read(fd, { signal: controller.signal, timeout: 1000 })
+ * controller.abort(new Error('no longer wanted'))
+ * await reading.catch((error: unknown) => console.log(error))
+ * ```
+ */
 export interface OperationOptions {
   /**
    * Cancels the operation. It then rejects with an AbortError whose `cause` is the signal's reason, unless its result
    * was there first: aborting does not promise rejection. Already aborted: it rejects, and nothing is submitted.
    */
   signal?: AbortSignal | undefined
-  /** Cancels the operation after so many milliseconds. It then rejects with a {@link TimeoutError}. */
+  /**
+   * Cancels the operation after so many milliseconds (0 or more; fractions count), from the end of the run of microtasks
+   * of the call. It then rejects with a {@link TimeoutError}, unless its result was there first. Default: none.
+   */
   timeout?: number | undefined
-  /** Lets a worker thread of the kernel do it (`IOSQE_ASYNC`): worth it for large reads with several in flight. */
+  /**
+   * `true`: lets a worker thread of the kernel do it (`IOSQE_ASYNC`), whose copies do not hold up the event loop.
+   * `false`: never. Default: reads of 256 KiB or more at a position, where another such read is under way and there is
+   * another processor, go to a worker; all else is done where it is submitted.
+   */
   async?: boolean | undefined
   /** What a cancelled operation does: `reject` (the default), or `resolve` to {@link CANCELLED}, which is faster. */
   onCancel?: 'reject' | 'resolve' | undefined
 }
 
-/** A descriptor's number, or anything that has one: a FileHandle, a socket's handle, … */
-export type FdLike = number | { readonly fd: number }
+/**
+ * A descriptor's number, or anything that has one: a FileHandle, a socket's handle, … The object is held while an operation
+ * on it is in flight, so that its collection cannot close it.
+ *
+ * @example
+ * ```ts
+ * const file = await open('/etc/hostname')
+ * const { bytesRead } = await ring.read(file)
+ * await ring.closeFd(file)
+ * ```
+ */
+export type FdLike =
+  | number
+  | {
+      /** The number, 0 or more. -1, as a closed FileHandle has it, rejects with EBADF. */
+      readonly fd: number
+    }
 
-/** Options of a read, in FileHandle's form. */
+/**
+ * Options of a read, in FileHandle's form.
+ *
+ * @example
+ * ```ts
+ * const { buffer } = await ring.read(fd, { buffer: Buffer.alloc(512), offset: 12, length: 500, position: 4096 })
+ * ```
+ */
 export interface ReadOptions<
   T extends NodeJS.ArrayBufferView = NodeJS.ArrayBufferView,
 > extends OperationOptions {
@@ -36,7 +75,14 @@ export interface ReadOptions<
   position?: number | bigint | null | undefined
 }
 
-/** Options of a write, in FileHandle's form. */
+/**
+ * Options of a write, in FileHandle's form.
+ *
+ * @example
+ * ```ts
+ * await ring.write(fd, Buffer.from('a line\n'), { position: 0, timeout: 1000 })
+ * ```
+ */
 export interface WriteOptions extends OperationOptions {
   /** Where in the buffer (default 0), in bytes. */
   offset?: number | null | undefined

@@ -28,7 +28,14 @@ import { nop } from './submissions.js'
 import { isSupported, probe, type RingProbe } from './support.js'
 import { read, write } from './transfers.js'
 
-/** The events of a ring. */
+/**
+ * The events of a ring, with what their listeners get.
+ *
+ * @example
+ * ```ts
+ * ring.on('stuck', ({ operation, fd, promise }) => console.warn(`${operation} on ${fd} does not end`, promise))
+ * ```
+ */
 export interface RingEvents {
   /** An operation outlived `stuckAfter` after its cancellation was asked for. It stays tracked. */
   stuck: [operation: StuckOperation]
@@ -45,15 +52,25 @@ let current: Ring | undefined
 /**
  * An io_uring of this thread, in which every operation settles exactly once, and a cancelled one always settles.
  *
+ * Calls made in one run of microtasks go to the kernel with one system call. A ring belongs to the thread that made it:
+ * it can be neither posted to another nor shared. Pending operations keep the process alive ({@link unref}).
+ *
+ * **Cancelled**, by its `signal` or `timeout` or by the ring, an operation rejects with an {@link AbortError} (for its
+ * timeout a {@link TimeoutError}), or resolves to {@link CANCELLED} where `onCancel` is `'resolve'`; always after the
+ * kernel has let go of it. If its result was there before the cancel, it has that result, and nothing is lost.
+ *
+ * **Errors** of all operations, as rejections: a TypeError (`ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`) or RangeError
+ * (`ERR_OUT_OF_RANGE`) for wrong arguments, as node:fs words them; an Error with `code`, a negative `errno` and `syscall` for
+ * what the system answers (EBADF, EISDIR, ENOENT, ...); a {@link RingError} for what the ring itself refuses
+ * (`ERR_RING_CLOSED`, `ERR_RING_QUEUE_FULL`, `ERR_RING_ARENA_FULL`) or gives up at its end (`ERR_OPERATION_STUCK`).
+ *
+ * @example
  * ```ts
  * const ring = new Ring()
  * const { signal } = new AbortController()
  * const { bytesRead, buffer } = await ring.read(fd, { signal, timeout: 1000 })
  * await ring.close()
  * ```
- *
- * Calls made in one run of microtasks go to the kernel with one system call. Bad arguments reject with a TypeError
- * or a RangeError as node:fs words them, errors of the system with `code`, `errno` and `syscall`.
  */
 export class Ring extends EventEmitter<RingEvents> {
   readonly #engine: Engine
@@ -65,6 +82,10 @@ export class Ring extends EventEmitter<RingEvents> {
   /**
    * Makes a ring.
    *
+   * @example
+   * ```ts
+   * const ring = new Ring({ cancel: { stuckAfter: 1000 } })
+   * ```
    * @throws TypeError `ERR_INVALID_ARG_TYPE` or RangeError `ERR_OUT_OF_RANGE` for a wrong option, an Error
    *   `ERR_IO_URING_UNAVAILABLE` with `errno`, `reason` and `remedy` where there is no io_uring.
    */
@@ -82,23 +103,54 @@ export class Ring extends EventEmitter<RingEvents> {
     Object.defineProperty(this, 'thread', { value: aRingBelongsToTheThreadThatMadeIt, enumerable: true })
   }
 
-  /** This thread's own ring, made with the defaults at the first call, and again after it was closed. */
+  /**
+   * This thread's own ring, made with the defaults at the first call, and again after it was closed.
+   *
+   * @throws {@link RingError} `ERR_IO_URING_UNAVAILABLE`, as the constructor.
+   * @example
+   * ```ts
+   * await Ring.current().sleep(10)
+   * ```
+   */
   static current(): Ring {
     if (current === undefined || current.closed) current = new Ring()
     return current
   }
 
-  /** Whether this machine has io_uring, and this process may use it. Never throws. */
+  /**
+   * Whether this machine has io_uring, and this process may use it. Never throws. It asks the kernel at each call, with a
+   * small ring that is closed again.
+   *
+   * @example
+   * ```ts
+   * if (!Ring.isSupported()) console.error(Ring.probe().reason)
+   * ```
+   */
   static isSupported(): boolean {
     return isSupported()
   }
 
-  /** What this machine's io_uring can do, or why there is none and what to do about it. Never throws. */
+  /**
+   * What this machine's io_uring can do, or why there is none and what to do about it. Never throws.
+   *
+   * @example
+   * ```ts
+   * const { kernel, supported, reason, remedy } = Ring.probe()
+   * console.log(supported ? kernel : `${reason}; ${remedy}`)
+   * ```
+   */
   static probe(): RingProbe {
     return probe()
   }
 
-  /** Whether the ring takes no more operations. */
+  /**
+   * Whether the ring takes no more operations: `close` or `destroy` was called.
+   *
+   * @example
+   * ```ts
+   * if (!ring.closed) await ring.nop()
+   * ```
+   */
   get closed(): boolean {
     return this.#state !== 'open'
   }
@@ -107,10 +159,17 @@ export class Ring extends EventEmitter<RingEvents> {
    * Reads, with FileHandle.read's overloads: `(fd, buffer, offset, length, position, options)`, `(fd, buffer,
    * options)`, `(fd, options)`, `(fd)`.
    *
+   * `offset`, `length` and `position` are in bytes; the result may be shorter than `length`, as read(2)'s, and is 0 at the
+   * end of a file. It waits for as long as there is nothing to read, on an O_NONBLOCK descriptor as well.
+   *
    * A buffer of {@link alloc}, and the one that is made where none is given, is read into directly; any other gets a
    * copy, in pieces of 1 MiB if it is larger, each in a turn of the event loop. Where the destination was detached or
-   * shrunk meanwhile, it rejects with `ERR_INVALID_STATE`, and the error has the bytes in `data`.
+   * shrunk meanwhile, it rejects with an {@link InvalidStateError}, which has the bytes in `data`.
    *
+   * Cancelled, it has taken nothing from the descriptor. If bytes were there first, it resolves to them.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}); EBADF, EISDIR, EIO, ... of read(2).
+   * @example
    * ```ts
    * const { bytesRead, buffer } = await ring.read(fd, Buffer.alloc(4096), { position: 0, timeout: 500 })
    * ```
@@ -159,8 +218,17 @@ export class Ring extends EventEmitter<RingEvents> {
    * Writes, with FileHandle.write's overloads: `(fd, buffer, offset, length, position, options)`, `(fd, buffer,
    * options)`, `(fd, string, position, encoding, options)`.
    *
-   * The bytes are those of the call: the buffer may be changed at once. Only a buffer of {@link alloc} is not copied,
-   * and must be left alone until the promise settles.
+   * `offset`, `length` and `position` are in bytes; fewer may be written than were given, as by write(2), above all on pipes
+   * and sockets. It waits for room, on an O_NONBLOCK descriptor as well. The bytes are those of the call: the buffer may be changed at once. Only a buffer of
+   * {@link alloc} is not copied, and must be left alone until the promise settles.
+   *
+   * Cancelled, it has written nothing. If bytes went first, it resolves to how many.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}); EBADF, EPIPE, ENOSPC, ... of write(2).
+   * @example
+   * ```ts
+   * const { bytesWritten } = await ring.write(fd, 'a line\n', null, 'utf8', { timeout: 500 })
+   * ```
    */
   write<T extends NodeJS.ArrayBufferView>(
     fd: FdLike,
@@ -209,7 +277,17 @@ export class Ring extends EventEmitter<RingEvents> {
     }
   }
 
-  /** Reads into several buffers, one after the other, as one readv(2); at most 1024 of them. */
+  /**
+   * Reads into several buffers, one after the other, as one readv(2); at most 1024 of them. `position` is in bytes. For
+   * the rest it is as {@link read}, also when cancelled.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}); those of readv(2); {@link InvalidStateError}.
+   * @example
+   * ```ts
+   * const [head, body] = [Buffer.alloc(16), Buffer.alloc(1024)]
+   * const { bytesRead } = await ring.readv(fd, [head, body], 0)
+   * ```
+   */
   readv<T extends readonly NodeJS.ArrayBufferView[], O extends OperationOptions>(
     fd: FdLike,
     buffers: T,
@@ -220,7 +298,16 @@ export class Ring extends EventEmitter<RingEvents> {
     return this.#vectored(Kind.READV, fd, buffers, position, options)
   }
 
-  /** Writes several buffers as one writev(2); at most 1024 of them. The bytes are those of the call. */
+  /**
+   * Writes several buffers as one writev(2); at most 1024 of them. `position` is in bytes. The bytes are those of the
+   * call. For the rest it is as {@link write}, also when cancelled.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}); those of writev(2).
+   * @example
+   * ```ts
+   * const { bytesWritten } = await ring.writev(fd, [Buffer.from('head'), Buffer.from('body')])
+   * ```
+   */
   writev<T extends readonly NodeJS.ArrayBufferView[], O extends OperationOptions>(
     fd: FdLike,
     buffers: T,
@@ -255,7 +342,15 @@ export class Ring extends EventEmitter<RingEvents> {
     })
   }
 
-  /** Goes through the kernel and does nothing: to measure, or to yield. */
+  /**
+   * Goes through the kernel and does nothing: to measure, or to yield.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}).
+   * @example
+   * ```ts
+   * await ring.nop()
+   * ```
+   */
   nop<O extends OperationOptions>(options?: O): Promise<Settles<void, O>>
   nop(given?: unknown): Promise<unknown> {
     // Without the closure that #begin takes: a nop is there to measure the rest.
@@ -274,7 +369,13 @@ export class Ring extends EventEmitter<RingEvents> {
 
   /**
    * Waits until one of `events` holds (a mask as in poll(2), see {@link PollEvents}), and resolves to the mask of those
-   * that do, which may have POLLERR and POLLHUP unasked.
+   * that do, which may have POLLERR and POLLHUP unasked. Cancelled, it has changed nothing.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}); EBADF.
+   * @example
+   * ```ts
+   * const events = await ring.poll(fd, PollEvents.POLLIN, { timeout: 1000 })
+   * ```
    */
   poll<O extends OperationOptions>(fd: FdLike, events: number, options?: O): Promise<Settles<number, O>>
   poll(fd: FdLike, events: unknown, options?: unknown): Promise<unknown> {
@@ -284,7 +385,16 @@ export class Ring extends EventEmitter<RingEvents> {
     })
   }
 
-  /** Resolves after so many milliseconds (fractions count), by the kernel's own timer. */
+  /**
+   * Resolves after so many milliseconds (0 or more; fractions count), by the kernel's own timer. Cancelled, it ends at
+   * once.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}).
+   * @example
+   * ```ts
+   * await ring.sleep(0.5, { signal })
+   * ```
+   */
   sleep<O extends OperationOptions>(milliseconds: number, options?: O): Promise<Settles<void, O>>
   sleep(milliseconds: unknown, options?: unknown): Promise<unknown> {
     return this.#begin(Kind.SLEEP, NO_DESCRIPTOR, options, (operation, _fd, flags, timeout) => {
@@ -297,7 +407,13 @@ export class Ring extends EventEmitter<RingEvents> {
    * Opens a path, close-on-exec, and resolves to the descriptor's number, which is yours to close. `flags` as in
    * node:fs (default `'r'`), `mode` for a new file (default 0o666). It waits where open(2) does: a FIFO for its peer.
    *
-   * Cancelled, it leaves no descriptor behind: either you get it, or it is closed.
+   * Cancelled, it leaves no descriptor behind: either you get it, or it is closed. A file that O_CREAT made stays.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}); ENOENT, EACCES, EMFILE, ... of open(2), with `path`.
+   * @example
+   * ```ts
+   * const fd = await ring.open('/run/some.fifo', 'r', undefined, { timeout: 5000 })
+   * ```
    */
   open<O extends OperationOptions>(
     path: string | Buffer | URL,
@@ -320,6 +436,14 @@ export class Ring extends EventEmitter<RingEvents> {
    *
    * A FileHandle, or another object with a `close` method, is closed by that; and in a worker thread a number that
    * node:fs opened is closed by node:fs, which would otherwise close it once more at the worker's end.
+   *
+   * @throws (as a rejection) TypeError and RangeError for what is no descriptor; EBADF and EIO of close(2); `ERR_RING_CLOSED`.
+   * @example
+   * ```ts
+   * const reading = ring.read(fd, { onCancel: 'resolve' })
+   * await ring.closeFd(fd)
+   * console.log((await reading) === CANCELLED)
+   * ```
    */
   async closeFd(fd: FdLike): Promise<void> {
     const number = fdNumber(fd)
@@ -339,7 +463,17 @@ export class Ring extends EventEmitter<RingEvents> {
     })
   }
 
-  /** Brings a file's content and metadata to the disk. */
+  /**
+   * Brings a file's content and metadata to the disk. A cancel comes too late once the disk has begun: it then ends as if it
+   * had not been cancelled.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}); EBADF, EINVAL, EIO, ... of fsync(2).
+   * @example
+   * ```ts
+   * await ring.write(fd, 'a line\n')
+   * await ring.fsync(fd)
+   * ```
+   */
   fsync<O extends OperationOptions>(fd: FdLike, options?: O): Promise<Settles<void, O>>
   fsync(fd: FdLike, options?: unknown): Promise<unknown> {
     return this.#begin(Kind.FSYNC, fd, options, (operation, number, flags, timeout) =>
@@ -347,7 +481,16 @@ export class Ring extends EventEmitter<RingEvents> {
     )
   }
 
-  /** Brings a file's content to the disk, and of its metadata only what reading it needs. */
+  /**
+   * Brings a file's content to the disk, and of its metadata only what reading it needs. For the rest it is as
+   * {@link fsync}, also when cancelled.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}); those of fdatasync(2).
+   * @example
+   * ```ts
+   * await ring.fdatasync(fd)
+   * ```
+   */
   fdatasync<O extends OperationOptions>(fd: FdLike, options?: O): Promise<Settles<void, O>>
   fdatasync(fd: FdLike, options?: unknown): Promise<unknown> {
     return this.#begin(Kind.FDATASYNC, fd, options, (operation, number, flags, timeout) =>
@@ -381,6 +524,12 @@ export class Ring extends EventEmitter<RingEvents> {
    * final completion, to what became of it; never rejects for that. The operation itself rejects with an AbortError
    * (which needs no handler), unless its result was there first. Cancelling again, or too late, is harmless.
    *
+   * It waits for as long as the kernel holds the operation, which for a disk or a server that does not answer may be long;
+   * the event `stuck` tells of it.
+   *
+   * @throws (as a rejection) TypeError `ERR_INVALID_ARG_TYPE` for a promise that is not of an operation on this ring: one that
+   *   `then` or an async function made of it, for instance.
+   * @example
    * ```ts
    * const reading = ring.read(fd)
    * const { outcome, attempts } = await ring.cancel(reading)
@@ -400,7 +549,16 @@ export class Ring extends EventEmitter<RingEvents> {
     return found.ended()
   }
 
-  /** Cancels every operation on a descriptor; resolves to how many there were, when all have ended. */
+  /**
+   * Cancels every operation on a descriptor; resolves to how many there were, when all have ended. The descriptor stays
+   * open.
+   *
+   * @throws (as a rejection) TypeError `ERR_INVALID_ARG_TYPE` and RangeError `ERR_OUT_OF_RANGE` for what is no descriptor.
+   * @example
+   * ```ts
+   * const howMany = await ring.cancelFd(fd)
+   * ```
+   */
   cancelFd(fd: FdLike): Promise<number> {
     try {
       return this.#awaitAll(this.#cancelFd(fd, fdNumber(fd)))
@@ -414,7 +572,15 @@ export class Ring extends EventEmitter<RingEvents> {
     return this.#cancelWhere(({ fd: its, holder }) => (number >= 0 && its === number) || holder === fd)
   }
 
-  /** Cancels every operation of the ring; resolves to how many there were, when all have ended. */
+  /**
+   * Cancels every operation of the ring, but `closeFd`; resolves to how many there were, when all have ended. The ring stays
+   * usable. Never rejects.
+   *
+   * @example
+   * ```ts
+   * const howMany = await ring.cancelAll()
+   * ```
+   */
   cancelAll(): Promise<number> {
     return this.#awaitAll(this.#cancelWhere(() => true))
   }
@@ -436,31 +602,71 @@ export class Ring extends EventEmitter<RingEvents> {
     return operations.length
   }
 
-  /** A Buffer of zeros on core memory, which operations of this ring use without copying. Begins at a page. */
+  /**
+   * A Buffer of zeros on core memory, which operations of this ring use without copying. Begins at a page, as O_DIRECT
+   * wants it. `bytes` is 0 to 2147483647; it counts against `arenaBytes` until the Buffer is garbage.
+   *
+   * @throws TypeError or RangeError for a wrong number; {@link RingError} `ERR_RING_ARENA_FULL`, `ERR_RING_CLOSED`.
+   * @example
+   * ```ts
+   * const buffer = ring.alloc(2 ** 20)
+   * const { bytesRead } = await ring.read(fd, buffer)
+   * ```
+   */
   alloc(bytes: number): Buffer {
     checkInteger('bytes', bytes, 0, 0x7fff_ffff)
     if (this.#state === 'closed') throw closedError()
     return bytes === 0 ? Buffer.alloc(0) : this.#engine.memory.alloc(bytes)
   }
 
-  /** The counters. They stay readable after the ring's end. */
+  /**
+   * The counters. They stay readable after the ring's end.
+   *
+   * @example
+   * ```ts
+   * const { cancelsRequested, reissues, rescued } = ring.stats()
+   * ```
+   */
   stats(): RingStats {
     return this.#finalStats ?? readStats(this.#engine.native)
   }
 
-  /** Lets pending operations keep the process alive: the default. */
+  /**
+   * Lets pending operations keep the process alive: the default. Returns the ring.
+   *
+   * @example
+   * ```ts
+   * ring.ref()
+   * ```
+   */
   ref(): this {
     if (!this.#engine.isFinished) this.#engine.native.setReferenced(1)
     return this
   }
 
-  /** Lets the process end although operations are pending. */
+  /**
+   * Lets the process end although operations are pending. Returns the ring.
+   *
+   * @example
+   * ```ts
+   * const background = new Ring().unref()
+   * ```
+   */
   unref(): this {
     if (!this.#engine.isFinished) this.#engine.native.setReferenced(0)
     return this
   }
 
-  /** Takes no more operations, and resolves when those there are have ended, however long that takes. */
+  /**
+   * Takes no more operations, and resolves when those there are have ended, however long that takes: none is cancelled.
+   * Calling it again, or after `destroy`, gives the same end. Never rejects.
+   *
+   * @example
+   * ```ts
+   * await ring.write(fd, 'the last line\n')
+   * await ring.close()
+   * ```
+   */
   close(): Promise<void> {
     if (this.#state === 'open') {
       this.#state = 'closing'
@@ -472,7 +678,12 @@ export class Ring extends EventEmitter<RingEvents> {
   /**
    * Takes no more operations, cancels those there are, and resolves when they have ended, at the latest after
    * `drainTimeout`: what the kernel still holds then rejects with `ERR_OPERATION_STUCK` and is leaked, never freed.
-   * `error` is the `cause` of the AbortErrors.
+   * `error` is the `cause` of the AbortErrors. Never rejects.
+   *
+   * @example
+   * ```ts
+   * process.once('SIGTERM', () => void ring.destroy(new Error('SIGTERM')))
+   * ```
    */
   destroy(error?: unknown): Promise<void> {
     if (this.#state === 'open' || this.#state === 'closing') {
@@ -483,7 +694,17 @@ export class Ring extends EventEmitter<RingEvents> {
     return this.#ended
   }
 
-  /** The same as {@link destroy}, for `await using`. */
+  /**
+   * The same as {@link destroy}, for `await using`.
+   *
+   * @example
+   * ```ts
+   * {
+   *   await using ring = new Ring()
+   *   await ring.sleep(10)
+   * }
+   * ```
+   */
   [Symbol.asyncDispose](): Promise<void> {
     return this.destroy()
   }
@@ -498,6 +719,11 @@ export class Ring extends EventEmitter<RingEvents> {
     this.#end()
   }
 
+  /**
+   * What console.log shows of a ring: its state and its counters.
+   *
+   * @internal
+   */
   [inspect.custom](depth: number, options: InspectOptions): string {
     const state = this.#state
     return depth < 0 ? `Ring { ${state} }` : `Ring ${inspect({ state, ...this.stats() }, options)}`

@@ -1,7 +1,14 @@
 /** What a ring has counted. */
 import type { NativeRing } from './native.js'
 
-/** What cancels answered: advice about the operation, never its completion. */
+/**
+ * What cancels answered: advice about the operation, never its completion.
+ *
+ * @example
+ * ```ts
+ * const { found, already } = ring.stats().cancelAnswers
+ * ```
+ */
 export interface CancelAnswers {
   /** Zero or more: found. */
   found: number
@@ -13,7 +20,16 @@ export interface CancelAnswers {
   other: number
 }
 
-/** A ring's counters since it was made; `inFlight`, `queued` and `arenaHeld` are levels. */
+/**
+ * A ring's counters since it was made; `inFlight`, `queued` and `arenaHeld` are levels. Counted are operations and
+ * cancels; only `arenaHeld` is in bytes.
+ *
+ * @example
+ * ```ts
+ * const { submitted, completed, inFlight, queued } = ring.stats()
+ * console.log(submitted === completed + inFlight + queued)
+ * ```
+ */
 export interface RingStats {
   /** Operations that the ring accepted. */
   submitted: number

@@ -1,17 +1,27 @@
 /** What this machine offers. Nothing here throws. */
+import { release } from 'node:os'
+
 import { loadBinding } from './binding.js'
 
-/** What this machine's io_uring can do, or why there is none. */
+/**
+ * What this machine's io_uring can do, or why there is none. `npx uring-safe-cancel doctor` tells more.
+ *
+ * @example
+ * ```ts
+ * const { supported, reason, remedy } = Ring.probe()
+ * if (!supported) console.error(`no io_uring: ${reason}; ${remedy}`)
+ * ```
+ */
 export interface RingProbe {
   /** Whether a ring can be made. */
   supported: boolean
-  /** The kernel's release, as `uname -r` prints it. */
+  /** The kernel's release, as `uname -r` prints it; `unknown` elsewhere than on Linux. */
   kernel: string
-  /** Which operations the kernel knows. */
+  /** Which operations the kernel knows, by name; empty if not supported. */
   operations: Record<string, boolean>
-  /** Which flags of a ring it knows; without them a ring works, a little slower. */
+  /** Which flags of a ring it knows, by name; without them a ring works, a little slower. */
   flags: Record<string, boolean>
-  /** If not supported: ENOSYS, EPERM, ENOMEM, EMFILE, EOTHER, or ENOADDON. */
+  /** If not supported: ENOSYS, EPERM, ENOMEM, EMFILE, EOTHER, or ENOADDON where the addon cannot be loaded. */
   code?: string
   /** If not supported: why. */
   reason?: string
@@ -24,12 +34,12 @@ export function probe(): RingProbe {
   if ('error' in loaded) {
     return {
       supported: false,
-      kernel: 'unknown',
+      kernel: process.platform === 'linux' ? release() : 'unknown',
       operations: {},
       flags: {},
       code: 'ENOADDON',
       reason: loaded.error.message,
-      remedy: 'use Linux on x64 or arm64, or build the addon: npm run build',
+      remedy: loaded.error.remedy,
     }
   }
   const { kernel, operations, flags, failure } = loaded.binding.probe()

@@ -1,6 +1,6 @@
 /** Reading the guest's reports off its console. */
 import { type GuestRecord, MARK, type StepResult } from './job.js'
-import { sorted } from './sorted.js'
+import { sorted } from '../common/sorted.js'
 
 export interface Transcript {
   kernel: string | undefined

@@ -5,24 +5,29 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { basename, join, relative } from 'node:path'
 
-import { mustRun } from './commands.js'
+import { mustRun } from '../common/commands.js'
+import type { MuslNode } from '../common/musl-node.js'
 import type { Job } from './job.js'
 import type { Kernel } from './kernel.js'
 import type { Programs } from './programs.js'
-import { sorted } from './sorted.js'
+import { sorted } from '../common/sorted.js'
 import { AVA_SUITES, GUEST_FIXTURES, GUEST_PACKAGES } from './suites.js'
 
 export interface Contents {
   /** The repository. */
   root: string
   programs: Programs
-  node: string
+  /** A package with an addon that was not built by this machine for itself. */
+  addon: string | undefined
+  /** The program, or a Node for musl. */
+  node: string | MuslNode
   /** The unpacked packages of the libraries and of the shell. */
   libraries: readonly string[]
 }
@@ -52,11 +57,23 @@ export async function layOut(contents: Contents, tree: string): Promise<void> {
   )
   writeFileSync(join(tree, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n')
   writeFileSync(join(tree, 'etc/hosts'), '127.0.0.1 localhost\n')
-  cpSync(contents.node, join(tree, 'bin/node'))
+  layOutNode(contents.node, tree)
   cpSync(join(contents.root, 'scripts/kernels/guest/init.sh'), join(tree, 'init'))
   chmodSync(join(tree, 'init'), 0o755)
-  await layOutPackage(contents.root, join(tree, 'app'))
+  await layOutPackage(contents.root, join(tree, 'app'), contents.addon)
   await layOutPrograms(contents.programs, join(tree, PROGRAMS))
+}
+
+function layOutNode(node: string | MuslNode, tree: string): void {
+  const path = join(tree, 'usr/bin/node')
+  if (typeof node === 'string') {
+    cpSync(node, path)
+  } else {
+    // Programs for glibc run beside it.
+    cpSync(node.directory, join(tree, 'opt/node'), { recursive: true })
+    cpSync(node.libc, join(tree, 'usr/lib', node.loader))
+    symlinkSync(join('/opt/node', node.program), path)
+  }
 }
 
 /** Merges a directory into another, in which some of its directories are links. */
@@ -72,8 +89,12 @@ function copyTree(from: string, to: string): void {
   }
 }
 
-async function layOutPackage(root: string, app: string): Promise<void> {
-  const addons = readdirSync(root).filter((name) => name.endsWith('.node'))
+async function layOutPackage(root: string, app: string, addon: string | undefined): Promise<void> {
+  const addons = addon === undefined ? readdirSync(root).filter((name) => name.endsWith('.node')) : []
+  if (addon !== undefined) {
+    const { name } = JSON.parse(readFileSync(join(addon, 'package.json'), 'utf8')) as { name: string }
+    cpSync(addon, join(app, 'node_modules', name), { recursive: true })
+  }
   for (const name of [...PACKAGE, ...addons]) cpSync(join(root, name), join(app, name), { recursive: true })
   for (const path of await installedPackages(root)) {
     cpSync(path, join(app, relative(root, path)), { recursive: true })
@@ -103,12 +124,15 @@ const AVA_CONFIG = `export default {
 }
 `
 
-async function layOutPrograms({ rustSuites, stress, helpers }: Programs, directory: string): Promise<void> {
+async function layOutPrograms(
+  { rustSuites, stress, helpers, strip }: Programs,
+  directory: string,
+): Promise<void> {
   mkdirSync(directory, { recursive: true })
   const named = [...rustSuites, ...helpers, [basename(stress), stress] as const]
   for (const [name, path] of named) {
     // Symbols stay, for the names in a panic; debug information would be ten times the program.
-    await mustRun('strip', ['--strip-debug', '-o', join(directory, name), path])
+    await mustRun(strip, ['--strip-debug', '-o', join(directory, name), path])
   }
 }
 

@@ -3,12 +3,13 @@ import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
 import type { Architecture } from './architecture.js'
-import type { Cache } from './cache.js'
-import { mustRun } from './commands.js'
-import { type Mirror, Suites } from './debian.js'
-import { candidates, type DebianPackage } from './package-names.js'
+import type { Cache } from '../common/cache.js'
+import { mustRun } from '../common/commands.js'
+import { type Mirror, Suites } from '../common/debian.js'
+import type { DebianPackage } from '../common/package-index.js'
+import { sorted } from '../common/sorted.js'
+import { candidates } from './package-names.js'
 import type { Series } from './series.js'
-import { sorted } from './sorted.js'
 
 export interface Kernel {
   series: string

@@ -1,29 +1,32 @@
 /** The whole run, from what has to be fetched to what it shows. */
 import { randomUUID } from 'node:crypto'
-import { rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { release } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
-import { type Architecture, X64 } from './architecture.js'
-import { Cache } from './cache.js'
-import { demand } from './commands.js'
+import { CACHE as PREBUILT_CACHE } from '../prebuilt/main.js'
+import { addonOf, type Libc, TARGETS } from '../prebuilt/targets.js'
+import type { Architecture } from './architecture.js'
+import { Cache } from '../common/cache.js'
+import { demand } from '../common/commands.js'
 import { readConsole } from './console.js'
-import { configuredMirrors, demandKeyring, Suites } from './debian.js'
-import { Missing } from './failure.js'
+import { configuredMirrors, demandKeyring, Suites } from '../common/debian.js'
+import { Missing } from '../common/failure.js'
+import { fetchMuslNode, type MuslNode } from '../common/musl-node.js'
 import { startHostLoad } from './host-load.js'
 import { avaSuites, layOut, pack, packBoot } from './initramfs.js'
 import type { Step } from './job.js'
 import { fetchKernel, type Kernel, type MissingKernel } from './kernel.js'
 import { fetchNode } from './node-package.js'
-import { HELP, type Options, parseOptions, UsageError } from './options.js'
+import { HELP, MUSL, type Options, parseOptions, UsageError } from './options.js'
 import { type Booted, describe, hasLostRaw, isBooted, merge, type Outcome } from './outcome.js'
 import { durations, probeStep, SEARCH_STEPS, searchAgainStep, stressSteps, suiteSteps } from './plan.js'
 import { inParallel } from './pool.js'
-import { buildPrograms } from './programs.js'
+import { buildForeignPrograms, buildPrograms, type Programs } from './programs.js'
 import { boot, qemuVersion } from './qemu.js'
 import { formatReport } from './report.js'
 import { LIBRARY_PACKAGES, LIBRARY_SUITES, SERIES } from './series.js'
-import { sorted } from './sorted.js'
+import { sorted } from '../common/sorted.js'
 import { judge } from './verdict.js'
 
 /** EX_USAGE and EX_UNAVAILABLE of sysexits.h. */
@@ -45,7 +48,7 @@ export async function main(args: readonly string[], root: string): Promise<numbe
       console.log(HELP)
       return Exit.HELD
     }
-    return await new Run(options, root, X64).run(args)
+    return await new Run(options, root).run(args)
   } catch (error) {
     if (error instanceof UsageError) {
       console.error(`test:kernels: ${error.message}\n\n${HELP}`)
@@ -65,10 +68,10 @@ class Run {
   readonly #architecture: Architecture
   readonly #cache: Cache
 
-  constructor(options: Options, root: string, architecture: Architecture) {
+  constructor(options: Options, root: string) {
     this.#options = options
     this.#root = root
-    this.#architecture = architecture
+    this.#architecture = options.architecture
     this.#cache = new Cache(join(root, CACHE))
   }
 
@@ -91,7 +94,9 @@ class Run {
     const outcomes: Outcome[] = await inParallel(kernels, this.#options.jobs, async (kernel) =>
       'image' in kernel ? await this.#boot(kernel, archive, steps) : kernel,
     )
-    const searched = steps.some(({ name }) => SEARCH_STEPS.some((search) => search === name))
+    // As another processor, emulated, mode raw runs too, but has not been seen to lose anything: that is no failure there.
+    const searched =
+      !this.#architecture.isCross && steps.some(({ name }) => SEARCH_STEPS.some((search) => search === name))
     if (searched && !outcomes.some((outcome) => isBooted(outcome) && hasLostRaw(outcome))) {
       await this.#searchAgain(kernels, archive, outcomes)
     }
@@ -112,11 +117,11 @@ class Run {
 
   /** What all boots share. */
   async #prepare(): Promise<{ archive: string; steps: Step[] }> {
-    const node = await fetchNode(this.#cache, this.#architecture)
+    const node = await this.#fetchNode()
     const libraries = await this.#fetchLibraries()
-    const programs = await buildPrograms(this.#root)
+    const { programs, addon } = await this.#build()
     const tree = this.#cache.scratch('tree')
-    await layOut({ root: this.#root, programs, node, libraries }, tree)
+    await layOut({ root: this.#root, programs, addon, node, libraries }, tree)
     const archive = join(this.#cache.scratch('shared'), 'cpio')
     await pack(tree, archive)
     const suites = { rust: sorted(programs.rustSuites.keys()), ava: avaSuites(tree) }
@@ -124,6 +129,30 @@ class Run {
     const { only = /^/, seconds } = this.#options
     const steps = [...suiteSteps(suites), ...stressSteps(durations(seconds))]
     return { archive, steps: [probeStep(), ...steps.filter(({ name }) => only.test(name))] }
+  }
+
+  async #fetchNode(): Promise<string | MuslNode> {
+    const { node } = this.#options
+    if (node === MUSL) return fetchMuslNode(this.#cache, this.#architecture.name)
+    const wanted = this.#architecture.nodes[node]
+    if (wanted === undefined) throw new UsageError(`there is no Node ${node}`)
+    return fetchNode(this.#cache, wanted)
+  }
+
+  /** What runs in the guests. For a processor that is not this machine's, the addon is the prebuilt one. */
+  async #build(): Promise<{ programs: Programs; addon: string | undefined }> {
+    const { isCross, name } = this.#architecture
+    if (!isCross) return { programs: await buildPrograms(this.#root), addon: undefined }
+    const libc = this.#options.node === MUSL ? 'musl' : 'gnu'
+    const find = (wanted: Libc) =>
+      TARGETS.find((candidate) => candidate.name === `linux-${name}-${wanted}`) ?? raise(name)
+    const [target, own] = [find('gnu'), find(libc)]
+    const addon = join(this.#root, addonOf(own))
+    if (!existsSync(addon)) {
+      throw new Missing(`${addonOf(own)} is missing: npm run build:prebuilt -- --target ${own.name}`)
+    }
+    const cache = new Cache(join(this.#root, PREBUILT_CACHE))
+    return { programs: await buildForeignPrograms(this.#root, cache, target), addon: dirname(addon) }
   }
 
   async #fetchLibraries(): Promise<string[]> {
@@ -154,7 +183,7 @@ class Run {
     const { console: output, ...ended } = await boot(
       this.#architecture,
       { image: kernel.image, initrd, disk },
-      { limitSeconds, onOutput },
+      { processor: this.#options.processor, limitSeconds, onOutput },
     )
     rmSync(directory, { recursive: true })
     const transcript = readConsole(output, nonce)
@@ -200,12 +229,13 @@ class Run {
       date: new Date(),
       command: commandOf(args),
       qemu: await qemuVersion(this.#architecture),
-      qemuArguments: this.#architecture.qemu.args,
+      qemuArguments: [...this.#architecture.qemu.args, '-cpu', this.#options.processor],
       host: release(),
       seconds,
     })
     console.log(`\n${page}`)
-    const isWhole = series.length === SERIES.length && only === undefined
+    // The page is of the kernels of x64.
+    const isWhole = series.length === SERIES.length && only === undefined && !this.#architecture.isCross
     if (only === undefined && (write ?? isWhole)) {
       writeFileSync(join(this.#root, PAGE), page)
       say(`${PAGE} is written.`)
@@ -222,6 +252,10 @@ class Run {
 function commandOf(args: readonly string[]): string {
   const telling = args.filter((arg) => arg !== '--verbose')
   return ['npm run test:kernels', ...(telling.length > 0 ? ['--', ...telling] : [])].join(' ')
+}
+
+function raise(name: string): never {
+  throw new Missing(`there is no target for ${name}`)
 }
 
 function say(text: string): void {

@@ -1,20 +1,6 @@
 /** Finding a series' kernels among the names of Debian's packages. */
-import { sorted } from './sorted.js'
-
-/** A package as its index has it. */
-export interface DebianPackage {
-  name: string
-  version: string
-}
-
-/** The stanzas of a package index. */
-export function parseIndex(text: string): DebianPackage[] {
-  return text.split(/\n\n+/).flatMap((stanza) => {
-    const name = /^Package: (.+)$/m.exec(stanza)?.[1]
-    const version = /^Version: (.+)$/m.exec(stanza)?.[1]
-    return name === undefined || version === undefined ? [] : [{ name, version }]
-  })
-}
+import type { DebianPackage } from '../common/package-index.js'
+import { sorted } from '../common/sorted.js'
 
 function escape(text: string): string {
   return text.replaceAll(/[.+]/g, String.raw`\$&`)

@@ -2,8 +2,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { mustRun } from './commands.js'
-import { Missing } from './failure.js'
+import type { Cache } from '../common/cache.js'
+import { mustRun } from '../common/commands.js'
+import { Missing } from '../common/failure.js'
+import { cargoFor } from '../prebuilt/build.js'
+import type { Target } from '../prebuilt/targets.js'
 import { RUST_SUITES } from './suites.js'
 
 export interface Programs {
@@ -13,6 +16,8 @@ export interface Programs {
   stress: string
   /** Launchers and servers that tests use, by name. */
   helpers: Map<string, string>
+  /** What takes their debug information from them. */
+  strip: string
 }
 
 interface Artifact {
@@ -21,8 +26,13 @@ interface Artifact {
   executable: string | null
 }
 
-async function cargo(root: string, args: readonly string[]): Promise<Artifact[]> {
-  const output = await mustRun('cargo', [...args, '--message-format=json-render-diagnostics'], { cwd: root })
+async function cargo(
+  root: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Artifact[]> {
+  const all = [...args, '--message-format=json-render-diagnostics']
+  const output = await mustRun('cargo', all, { cwd: root, env })
   return output.split('\n').flatMap((line) => {
     const message = line === '' ? {} : (JSON.parse(line) as Partial<Artifact>)
     return message.executable ? [message as Artifact] : []
@@ -46,16 +56,32 @@ export async function buildPrograms(root: string): Promise<Programs> {
       rustSuites.set(name, executable)
     }
   }
+  return { rustSuites, strip: 'strip', ...(await buildTools(root, [])) }
+}
+
+/**
+ * Builds for another processor what is cheap to build: the stress test and the helpers. The tests of the core would take
+ * minutes, and what is particular to a processor, its atomics, is worked as hard by the stress test.
+ */
+export async function buildForeignPrograms(root: string, cache: Cache, target: Target): Promise<Programs> {
+  const { args, env, gcc } = await cargoFor(root, cache, target)
+  const strip = gcc.replace(/gcc$/, 'strip')
+  return { rustSuites: new Map(), strip, ...(await buildTools(root, args, env)) }
+}
+
+async function buildTools(
+  root: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Pick<Programs, 'stress' | 'helpers'>> {
   const helpers = new Map<string, string>()
-  for (const { target, executable } of await cargo(root, [
-    'build',
-    '--package',
-    'uring-safe-cancel-sandbox',
-  ])) {
+  const sandbox = ['build', '--package', 'uring-safe-cancel-sandbox', ...args]
+  for (const { target, executable } of await cargo(root, sandbox, env)) {
     if (executable !== null) helpers.set(target.name, executable)
   }
-  const release = await cargo(root, ['build', '--release', '--package', 'uring-safe-cancel-stress'])
-  const stress = release.find(({ target }) => target.name === 'uring-safe-cancel-stress')?.executable
+  const release = ['build', '--release', '--package', 'uring-safe-cancel-stress', ...args]
+  const built = await cargo(root, release, env)
+  const stress = built.find(({ target }) => target.name === 'uring-safe-cancel-stress')?.executable
   if (!stress) throw new Error('cargo built no uring-safe-cancel-stress')
-  return { rustSuites, stress, helpers }
+  return { stress, helpers }
 }

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 
 import type { Architecture } from './architecture.js'
-import { mustRun } from './commands.js'
+import { mustRun } from '../common/commands.js'
 
 export interface Boot {
   console: string
@@ -20,6 +20,7 @@ export interface BootFiles {
 }
 
 export interface BootOptions {
+  processor: string
   limitSeconds: number
   /** Called with what the console prints. */
   onOutput?: (text: string) => void
@@ -41,14 +42,16 @@ const DISK_READS = 64 << 20
 export async function boot(
   { qemu }: Architecture,
   { image, initrd, disk }: BootFiles,
-  { limitSeconds, onOutput }: BootOptions,
+  { processor, limitSeconds, onOutput }: BootOptions,
 ): Promise<Boot> {
   const append = `console=${qemu.console} ${KERNEL_ARGUMENTS}`
   const drive = ['-drive', `file=${disk},format=raw,if=virtio,cache=unsafe,throttling.bps-read=${DISK_READS}`]
   const files = ['-kernel', image, '-initrd', initrd, '-append', append, ...drive]
   const rest = ['-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot', '-nic', 'none']
   const start = performance.now()
-  const child = spawn(qemu.program, [...qemu.args, ...files, ...rest], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(qemu.program, [...qemu.args, '-cpu', processor, ...files, ...rest], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let console = ''
   const take = (text: string) => {
     console += text

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 
+import { UsageError } from '../usage.js'
 import type { Mode, Scenario } from './scenario.js'
 
 const DEFAULT_SECONDS = 10
@@ -38,13 +39,10 @@ Options:
 Exit status:
   0    everything held (lost operations of mode raw are what it is there to show)
   1    an operation or a count went missing, mode safe lost an operation, or a thread failed
-  2    no io_uring here
+  2    no io_uring here, or no addon (uring-safe-cancel doctor tells which)
   64   wrong arguments
   130  interrupted by Ctrl-C, and everything held until then
 `
-
-/** Wrong arguments: the message says what would be right. */
-export class UsageError extends Error {}
 
 /** What the command line asked for. */
 export interface StressArguments {

@@ -1,6 +1,4 @@
 /** One scenario in one mode, from making the eventfds to the verdict. */
-import { closeSync } from 'node:fs'
-
 import { eventfd, PollEvents } from '../descriptors.js'
 import { CANCELLED } from '../errors.js'
 import { Ring } from '../ring.js'
@@ -48,8 +46,15 @@ export async function runScenario(scenario: Scenario, mode: Mode, watch: Watch =
     while (eventfds.length < scenario.threads) eventfds.push(eventfd())
     return await runOn(eventfds, scenario, mode, watch)
   } finally {
-    for (const fd of eventfds) closeSync(fd)
+    await closeAll(eventfds)
   }
+}
+
+/** Not by node:fs: Deno's knows only the descriptors that it opened. */
+async function closeAll(fds: readonly number[]): Promise<void> {
+  const ring = new Ring()
+  for (const fd of fds) await ring.closeFd(fd)
+  await ring.close()
 }
 
 async function runOn(eventfds: number[], scenario: Scenario, mode: Mode, watch: Watch): Promise<Run> {

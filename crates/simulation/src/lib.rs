@@ -4,7 +4,7 @@
 //! and descriptors, runs over a [simulated kernel](kernel) and is used by a [random client](client). All
 //! chance comes from one seed, the clock is virtual, and each step is checked against the contract.
 //!
-//! - A *history* is what one seed makes: a [configuration](configuration) and a few lives of a ring.
+//! - A *history* is what one seed makes: a [configuration] and a few lives of a ring.
 //! - Memory and descriptors are real: the kernel writes into the addresses that it was given, at its own
 //!   time, and a descriptor counts as closed once its pipe says so.
 //! - The oracle ([`record`]) was written from `docs/contract.md`, not from the library.

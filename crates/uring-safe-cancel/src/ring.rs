@@ -177,7 +177,7 @@ impl<K: Kernel, C> Ring<K, C> {
 
     /// Takes an operation. Its SQE is queued, or it waits; [`Ring::flush`] hands it to the kernel.
     ///
-    /// On cancel it completes as [`Verdict::Cancelled`], unless its result was there first.
+    /// On cancel it completes as [`crate::Verdict::Cancelled`], unless its result was there first.
     #[inline(always)]
     #[allow(clippy::result_large_err)] // The operation comes back, and this is the cold path.
     pub fn submit(

@@ -109,7 +109,8 @@ async function perform(step: Step): Promise<StepResult> {
   return result
 }
 
-const [, processor = 'unknown'] = /^model name\s*: (.+)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8')) ?? []
+const [, processor = 'unknown'] =
+  /^(?:model name|CPU part)\s*: (.+)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8')) ?? []
 report({ type: 'begin', kernel: release(), node: process.version, processor })
 const lossy = new Set<string>()
 for (const step of steps) {

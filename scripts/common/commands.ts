@@ -17,6 +17,10 @@ export interface CommandOptions {
   cwd?: string
   input?: string
   env?: NodeJS.ProcessEnv
+  /** Nothing of this process's environment but `env`. */
+  onlyEnv?: boolean
+  /** After that it hangs, and is killed: its status is null. */
+  limitSeconds?: number
 }
 
 /** Runs a program to its end. */
@@ -25,12 +29,13 @@ export async function run(
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<Output> {
-  const { cwd, input = '', env } = options
+  const { cwd, input = '', env, onlyEnv = false, limitSeconds } = options
   const child = spawn(program, args, {
     cwd,
     stdio: 'pipe',
     // In any other language the messages would mean nothing to those who read them here.
-    env: { ...process.env, LC_ALL: 'C', ...env },
+    env: { ...(onlyEnv ? {} : process.env), LC_ALL: 'C', ...env },
+    ...(limitSeconds !== undefined && { timeout: limitSeconds * 1000, killSignal: 'SIGKILL' as const }),
   })
   // A program that ends without reading it all says so by its status.
   child.stdin.on('error', () => {})
@@ -51,7 +56,9 @@ export async function mustRun(
 ): Promise<string> {
   const { status, stdout, stderr } = await run(program, args, options)
   if (status !== 0) {
-    throw new Error(`${[program, ...args].join(' ')}: ended with ${status}\n${stderr.trim().slice(-4000)}`)
+    throw new Error(
+      `${[program, ...args].join(' ')}: ended with ${status}\n${(stderr.trim() || stdout.trim()).slice(-4000)}`,
+    )
   }
   return stdout
 }

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import type { Cache } from './cache.js'
 import { mustRun, run } from './commands.js'
 import { Missing } from './failure.js'
-import { type DebianPackage, parseIndex } from './package-names.js'
+import { type DebianPackage, parseIndex } from './package-index.js'
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
@@ -50,12 +50,14 @@ export function isGone(complaint: string): boolean {
 export class Suites {
   readonly #options: string[]
   readonly #names: readonly string[]
+  readonly #architecture: string
   readonly #state: string
   readonly #cache: Cache
 
   constructor(cache: Cache, mirror: Mirror, names: readonly string[], architecture: string) {
     this.#cache = cache
     this.#names = names
+    this.#architecture = architecture
     this.#state = join(cache.root, 'apt', `${names.join('+')}-${architecture}`)
     const make = (name: string) => {
       const path = join(this.#state, name)
@@ -124,7 +126,8 @@ export class Suites {
     const version = wanted.version.replaceAll(':', '%3a')
     // Other files of the package are another directory.
     const part = patterns && createHash('sha256').update(patterns.join('\n')).digest('hex').slice(0, 8)
-    const name = `packages/${[wanted.name, version, ...(part === undefined ? [] : [part])].join('_')}`
+    const parts = [wanted.name, version, this.#architecture, ...(part === undefined ? [] : [part])]
+    const name = `packages/${parts.join('_')}`
     mkdirSync(join(this.#cache.root, 'packages'), { recursive: true })
     try {
       return await this.#cache.directory(name, async (directory) => {

@@ -1,0 +1,159 @@
+/** The whole run: packs, installs, and checks. */
+import assert from 'node:assert/strict'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { Cache } from '../common/cache.js'
+import { demand, mustRun } from '../common/commands.js'
+import { Missing } from '../common/failure.js'
+import type { Libc, Target } from '../prebuilt/targets.js'
+import { Checks } from './checks.js'
+import { makeMuslNode } from './musl-root.js'
+import { checkRuntime } from './on-runtime.js'
+import { HELP, type Options, parseOptions, UsageError } from './options.js'
+import { install, installScripts, lay } from './project.js'
+import { examplesIn } from './readme.js'
+import { fetchRuntime } from './runtimes.js'
+import { builtTargets, expectedFiles, expectedTargetFiles, pack, stage, type Tarball } from './tarballs.js'
+import { compile, layPrograms, RESOLUTIONS } from './typescript.js'
+
+/** EX_USAGE and EX_UNAVAILABLE of sysexits.h. */
+const Exit = { PASSED: 0, FAILED: 1, USAGE: 64, UNAVAILABLE: 69 } as const
+
+/** Below the repository, and ignored by git. */
+const CACHE = '.cache/package'
+
+const IMPORT = `import { Ring } from 'uring-safe-cancel'\nconsole.log(Ring.isSupported())\n`
+const REQUIRE = `const { Ring } = require('uring-safe-cancel')\nconsole.log(Ring.isSupported())\n`
+
+/** Runs the command, and gives back its exit status. */
+export async function main(args: readonly string[], root: string): Promise<number> {
+  try {
+    const options = parseOptions(args)
+    if (options.help) {
+      console.log(HELP)
+      return Exit.PASSED
+    }
+    return await new Run(options, root).run()
+  } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(`test:package: ${error.message}\n\n${HELP}`)
+      return Exit.USAGE
+    }
+    if (error instanceof Missing) {
+      console.error(`test:package: ${error.message}`)
+      return Exit.UNAVAILABLE
+    }
+    throw error
+  }
+}
+
+class Run {
+  readonly #options: Options
+  readonly #root: string
+  readonly #cache: Cache
+  readonly #checks = new Checks()
+  readonly #ground: string
+
+  constructor(options: Options, root: string) {
+    this.#options = options
+    this.#root = root
+    this.#cache = new Cache(join(root, CACHE))
+    this.#ground = join(this.#cache.root, 'ground')
+  }
+
+  async run(): Promise<number> {
+    for (const [program, name] of Object.entries({ npm: 'npm', tar: 'tar', mkfifo: 'coreutils' })) {
+      demand(program, name)
+    }
+    const libcs = [...new Set(this.#options.runtimes.map(({ libc }) => libc))]
+    const targets = builtTargets(this.#root, libcs)
+    rmSync(this.#ground, { recursive: true, force: true })
+    mkdirSync(this.#ground, { recursive: true })
+    await this.#checkPackages(targets, libcs)
+    for (const runtime of this.#options.runtimes) {
+      const { name, packaged, libc, version } = runtime
+      console.log(`\n${name}: ${packaged?.package ?? 'node for musl'} ${version}`)
+      const project = this.#projectOf(libc)
+      const program = packaged
+        ? await fetchRuntime(this.#cache, packaged)
+        : await makeMuslNode(this.#cache, this.#ground, project)
+      await checkRuntime(this.#checks, project, runtime, program)
+    }
+    if (this.#options.keep) console.log(`\nThe projects are in ${this.#ground}`)
+    else rmSync(this.#ground, { recursive: true })
+    const { passed, failed } = this.#checks
+    console.log(`\n${passed} passed, ${failed} failed`)
+    return failed === 0 ? Exit.PASSED : Exit.FAILED
+  }
+
+  #projectOf(libc: Libc): string {
+    return join(this.#ground, `project-${libc}`)
+  }
+
+  async #checkPackages(targets: readonly Target[], libcs: readonly Libc[]): Promise<void> {
+    const staged = join(this.#ground, 'staged')
+    mkdirSync(staged)
+    await stage(this.#root, staged)
+    const root = await pack(staged, this.#ground)
+    await this.#checks.check(`${root.name}: its files are those that a user needs`, () => {
+      assert.deepEqual(root.files, expectedFiles(this.#root))
+      return sizes(root)
+    })
+    const others: Tarball[] = []
+    for (const target of targets) {
+      const packed = await pack(join(staged, 'npm', target.name), this.#ground)
+      others.push(packed)
+      await this.#checks.check(`${packed.name}: its files are those that a user needs`, () => {
+        assert.deepEqual(packed.files, expectedTargetFiles(target))
+        return sizes(packed)
+      })
+    }
+    await this.#lint(root)
+    for (const libc of libcs) await this.#install(root, others, libc)
+  }
+
+  async #lint(root: Tarball): Promise<void> {
+    const bin = join(this.#root, 'node_modules/.bin')
+    await this.#checks.check('publint', async () => {
+      await mustRun(join(bin, 'publint'), ['--strict', root.path])
+    })
+    // It has no CommonJS: the oldest Node that it supports can require ES modules.
+    await this.#checks.check('attw', async () => {
+      await mustRun(join(bin, 'attw'), ['--profile', 'esm-only', root.path])
+    })
+  }
+
+  async #install(root: Tarball, targets: readonly Tarball[], libc: Libc): Promise<void> {
+    const project = this.#projectOf(libc)
+    mkdirSync(project)
+    const own = `uring-safe-cancel-linux-${process.arch}-${libc}`
+    // This machine's npm says what it would take on one with musl.
+    const more = libc === 'musl' ? ['--libc=musl'] : []
+    await this.#checks.check(`npm installs the tarballs, and of the addons the one for ${libc}`, async () => {
+      const installed = await install(project, root, targets, more)
+      assert.deepEqual(installed, [root.name, own])
+      for (const name of installed) assert.deepEqual(installScripts(project, name), [])
+    })
+    const readme = readFileSync(join(project, 'node_modules', root.name, 'README.md'), 'utf8')
+    const { whole, typed } = examplesIn(readme)
+    lay(project, 'example.mjs', { text: whole })
+    lay(project, 'import.mjs', { text: IMPORT })
+    lay(project, 'require.cjs', { text: REQUIRE })
+    layPrograms(this.#root, project, typed)
+    for (const name of ['@types/node', 'undici-types']) {
+      const path = join(this.#root, 'node_modules', name)
+      lay(project, `node_modules/${name}`, { path })
+    }
+    for (const resolution of RESOLUTIONS) {
+      await this.#checks.check(`TypeScript compiles programs with ${resolution.name} (${libc})`, () =>
+        compile(this.#root, project, resolution),
+      )
+    }
+  }
+}
+
+function sizes({ files, packedBytes, unpackedBytes }: Tarball): string {
+  const [packed, unpacked] = [packedBytes, unpackedBytes].map((bytes) => bytes.toLocaleString('en'))
+  return `${files.length} files, ${packed} bytes packed, ${unpacked} unpacked`
+}

@@ -1,0 +1,91 @@
+/** A trial of the contract in small: a ring is filled, a read is cancelled, and bytes go through a pipe. */
+import { setImmediate as turn } from 'node:timers/promises'
+
+import { pipe, PollEvents } from '../descriptors.js'
+import { DEFAULTS } from '../options.js'
+import { Ring } from '../ring.js'
+
+export interface Trial {
+  ok: boolean
+  /** Why not. */
+  problem?: string
+  /** How many operations a ring with the default options had in the kernel at once. */
+  inFlight?: number
+  /** How many of them it should have: fewer are no fault. */
+  inFlightWanted: number
+  /** How many cancels the cancelled read took. */
+  cancels?: number
+  /** From the call of `ring.cancel` to the end of the read, in milliseconds. */
+  cancelMilliseconds?: number
+}
+
+/** Entries of the completion queue that operations leave to cancels and the timer (docs/contract.md, clause 7). */
+const RESERVED = 4
+/** Longer than any machine takes: what has not ended by then hangs. */
+const HANGS_AFTER_MILLISECONDS = 60_000
+const TEXT = 'uring-safe-cancel'
+
+/** Never rejects, and never waits for ever. */
+export async function tryRing(): Promise<Trial> {
+  const trial: Trial = { ok: false, inFlightWanted: DEFAULTS.completionEntries - RESERVED }
+  let watchdog: NodeJS.Timeout | undefined
+  const hang = new Promise<never>((_resolve, reject) => {
+    const words = `an operation did not end within ${HANGS_AFTER_MILLISECONDS / 1000} s`
+    watchdog = setTimeout(() => reject(new Error(words)), HANGS_AFTER_MILLISECONDS)
+  })
+  try {
+    await Promise.race([run(trial), hang])
+    trial.ok = true
+  } catch (error) {
+    trial.problem = error instanceof Error ? error.message : String(error)
+  } finally {
+    clearTimeout(watchdog)
+  }
+  return trial
+}
+
+async function run(trial: Trial): Promise<void> {
+  const ring = new Ring()
+  try {
+    const { readFd, writeFd } = pipe()
+    trial.inFlight = await fill(ring, readFd)
+    await cancelRead(ring, readFd, trial)
+    await transfer(ring, readFd, writeFd)
+    await ring.closeFd(readFd)
+    await ring.closeFd(writeFd)
+  } finally {
+    await ring.destroy()
+  }
+}
+
+/** Where the limit of locked memory is low, a ring has fewer entries than asked for: more operations wait. */
+async function fill(ring: Ring, fd: number): Promise<number> {
+  const polls = Promise.all(
+    Array.from({ length: DEFAULTS.completionEntries }, () =>
+      ring.poll(fd, PollEvents.POLLIN, { onCancel: 'resolve' }),
+    ),
+  )
+  await Promise.race([turn(), polls])
+  const { inFlight } = ring.stats()
+  await ring.cancelAll()
+  await polls
+  return inFlight
+}
+
+/** By a worker of the kernel: that is the read whose cancel may be lost. */
+async function cancelRead(ring: Ring, fd: number, trial: Trial): Promise<void> {
+  const reading = ring.read(fd, { async: true, onCancel: 'resolve' })
+  await turn()
+  const begun = performance.now()
+  const { outcome, attempts } = await ring.cancel(reading)
+  trial.cancelMilliseconds = Math.round((performance.now() - begun) * 1000) / 1000
+  trial.cancels = attempts
+  if (outcome !== 'cancelled') throw new Error(`a cancelled read of an empty pipe was ${outcome}`)
+}
+
+async function transfer(ring: Ring, readFd: number, writeFd: number): Promise<void> {
+  await ring.write(writeFd, TEXT)
+  const { bytesRead, buffer } = await ring.read(readFd)
+  const came = buffer.toString('utf8', 0, bytesRead)
+  if (came !== TEXT) throw new Error(`what was written into a pipe came out as '${came}'`)
+}
