@@ -2,7 +2,8 @@
 //! of the loop, and keeps the process alive.
 //!
 //! While the loop's turn is busy with the ring, nobody need be told of its completions: the poll pauses, because the
-//! kernel would wake the epoll with each of them. It goes on before the loop sleeps, and finds what came meanwhile.
+//! kernel would wake the epoll with each of them. It goes on with the next turn, and finds what came meanwhile. An idle handle
+//! keeps the loop from sleeping before that, should JavaScript have run so late in a turn (or, in Electron, outside of all).
 //!
 //! libuv's functions come by dlsym: Bun and Deno have none, and an addon that links them would not
 //! load there.
@@ -19,8 +20,9 @@ use std::sync::OnceLock;
 type Handle = *mut c_void;
 type CloseCallback = unsafe extern "C" fn(Handle);
 type PollCallback = unsafe extern "C" fn(Handle, c_int, c_int);
-type PrepareCallback = unsafe extern "C" fn(Handle);
+type TurnCallback = unsafe extern "C" fn(Handle);
 
+const UV_IDLE: c_int = 6;
 const UV_POLL: c_int = 8;
 const UV_PREPARE: c_int = 9;
 const UV_READABLE: c_int = 1;
@@ -35,7 +37,10 @@ struct Functions {
     poll_start: unsafe extern "C" fn(Handle, c_int, PollCallback) -> c_int,
     poll_stop: unsafe extern "C" fn(Handle) -> c_int,
     prepare_init: unsafe extern "C" fn(*mut c_void, Handle) -> c_int,
-    prepare_start: unsafe extern "C" fn(Handle, PrepareCallback) -> c_int,
+    prepare_start: unsafe extern "C" fn(Handle, TurnCallback) -> c_int,
+    idle_init: unsafe extern "C" fn(*mut c_void, Handle) -> c_int,
+    idle_start: unsafe extern "C" fn(Handle, TurnCallback) -> c_int,
+    idle_stop: unsafe extern "C" fn(Handle) -> c_int,
     reference: unsafe extern "C" fn(Handle),
     unreference: unsafe extern "C" fn(Handle),
     close: unsafe extern "C" fn(Handle, Option<CloseCallback>),
@@ -68,6 +73,9 @@ fn find() -> Option<Functions> {
             poll_stop: symbol(c"uv_poll_stop")?,
             prepare_init: symbol(c"uv_prepare_init")?,
             prepare_start: symbol(c"uv_prepare_start")?,
+            idle_init: symbol(c"uv_idle_init")?,
+            idle_start: symbol(c"uv_idle_start")?,
+            idle_stop: symbol(c"uv_idle_stop")?,
             reference: symbol(c"uv_ref")?,
             unreference: symbol(c"uv_unref")?,
             close: symbol(c"uv_close")?,
@@ -78,7 +86,7 @@ fn find() -> Option<Functions> {
 /// What the handles' data points to.
 struct Shared {
     ring: *mut NodeRing,
-    /// Set by `stop`: what to call when both handles are closed.
+    /// Set by `stop`: what to call when all handles are closed.
     stopped: Option<unsafe fn(*mut NodeRing)>,
     open_handles: u32,
 }
@@ -87,6 +95,7 @@ pub(crate) struct UvWaker {
     poll: Handle,
     is_paused: bool,
     prepare: Handle,
+    idle: Handle,
     functions: Functions,
 }
 
@@ -119,15 +128,18 @@ impl UvWaker {
             }
             let prepare = allocate((functions.handle_size)(UV_PREPARE));
             (functions.prepare_init)(event_loop, prepare);
-            let shared = Shared { ring, stopped: None, open_handles: 2 };
+            let idle = allocate((functions.handle_size)(UV_IDLE));
+            (functions.idle_init)(event_loop, idle);
+            let handles = [poll, prepare, idle];
+            let shared = Shared { ring, stopped: None, open_handles: handles.len() as u32 };
             let shared = Box::into_raw(Box::new(shared)).cast::<c_void>();
-            for handle in [poll, prepare] {
+            for handle in handles {
                 (functions.handle_set_data)(handle, shared);
                 (functions.unreference)(handle);
             }
             (functions.poll_start)(poll, UV_READABLE, on_readable);
             (functions.prepare_start)(prepare, on_prepare);
-            Ok(Self { poll, is_paused: false, prepare, functions })
+            Ok(Self { poll, is_paused: false, prepare, idle, functions })
         }
     }
 
@@ -147,8 +159,11 @@ impl UvWaker {
     pub(super) fn pause(&mut self) {
         if !self.is_paused {
             self.is_paused = true;
-            // SAFETY: the handle is open until `stop`, which takes self.
-            unsafe { (self.functions.poll_stop)(self.poll) };
+            // SAFETY: the handles are open until `stop`, which takes self.
+            unsafe {
+                (self.functions.poll_stop)(self.poll);
+                (self.functions.idle_start)(self.idle, on_idle);
+            }
         }
     }
 
@@ -156,7 +171,10 @@ impl UvWaker {
         if self.is_paused {
             self.is_paused = false;
             // SAFETY: as above.
-            unsafe { (self.functions.poll_start)(self.poll, UV_READABLE, on_readable) };
+            unsafe {
+                (self.functions.poll_start)(self.poll, UV_READABLE, on_readable);
+                (self.functions.idle_stop)(self.idle);
+            }
         }
     }
 
@@ -174,6 +192,7 @@ impl UvWaker {
             poll_stop(self.poll);
             close(self.poll, Some(on_closed));
             close(self.prepare, Some(on_closed));
+            close(self.idle, Some(on_closed));
         }
     }
 }
@@ -212,9 +231,12 @@ unsafe extern "C" fn on_prepare(handle: Handle) {
     unsafe { (*shared(handle).ring).turn() };
 }
 
+/// Its handle is there to be active.
+unsafe extern "C" fn on_idle(_handle: Handle) {}
+
 unsafe extern "C" fn on_closed(handle: Handle) {
     // SAFETY: libuv is done with the handle, whose memory came from calloc. The box is freed with the
-    // second of the two.
+    // last of them.
     unsafe {
         let shared = shared(handle);
         libc::free(handle);
