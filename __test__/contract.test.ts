@@ -470,7 +470,7 @@ test('large results keep nothing waiting that stands behind them', async (t) => 
   setImmediate(count)
   // More than what may complete at once; they share their memory.
   const memory = ring.alloc(bytes)
-  const reads = Array.from({ length: 100 }, () => ring.read(fd, memory, { position: 0, async: false }))
+  const reads = Array.from({ length: 100 }, () => ring.read(fd, memory, { position: 0 }))
   const behind = ring.nop()
   await behind
   isOver = true

@@ -32,8 +32,12 @@ function tryLoad(): Loaded {
   }
 }
 
-/** Whether the event loop is libuv's. Bun and Deno also claim a version of it, and have none. */
+/** Whether the runtime is Node itself. Bun and Deno also claim a version of it. */
+export function isNode(): boolean {
+  return !('bun' in process.versions) && !('deno' in process.versions)
+}
+
+/** Whether to wake by the event loop of libuv, which Bun and Deno have not. */
 export function hasLibuv(): boolean {
-  const forced = process.env['URING_SAFE_CANCEL_WAKER'] === 'thread'
-  return !forced && !('bun' in process.versions) && !('deno' in process.versions)
+  return isNode() && process.env['URING_SAFE_CANCEL_WAKER'] !== 'thread'
 }

@@ -17,6 +17,17 @@ interface Copy {
   finish: (isWhole: boolean) => void
 }
 
+/** How much of a result has to be copied: not what the kernel has put into core memory. */
+function amountOf(bytes: number, first: Part | undefined): number {
+  let [left, amount] = [bytes, 0]
+  for (let part = first; part !== undefined && left > 0; part = part.next) {
+    const length = Math.min(left, part.length)
+    if (part.region < 0) amount += length
+    left -= length
+  }
+  return amount
+}
+
 export class CopyQueue {
   readonly #native: NativeRing
   readonly #copies: Copy[] = []
@@ -40,10 +51,11 @@ export class CopyQueue {
     this.#room = TURN_BYTES
   }
 
-  /** Whether so many bytes may be copied at once. */
-  admits(bytes: number): boolean {
-    if (bytes > this.#room || !this.isEmpty) return false
-    this.#room -= bytes
+  /** Whether a result of so many bytes may be copied at once, to its parts. Larger ones do not keep it waiting. */
+  admits(bytes: number, part: Part | undefined): boolean {
+    const amount = amountOf(bytes, part)
+    if (amount > this.#room) return false
+    this.#room -= amount
     return true
   }
 
@@ -64,7 +76,7 @@ export class CopyQueue {
 
   #step(): void {
     let room = TURN_BYTES
-    for (let copy = this.#copies[0]; copy !== undefined && room > 0; copy = this.#copies[0]) {
+    for (let copy = this.#copies.shift(); copy !== undefined; copy = this.#copies.shift()) {
       const before = copy.left
       let isWhole = false
       try {
@@ -73,10 +85,14 @@ export class CopyQueue {
         // A view of the caller's throws: there is no place for the bytes.
       }
       room -= before - copy.left
-      if (isWhole && copy.left > 0) break
-      this.#copies.shift()
+      if (isWhole && copy.left > 0) {
+        // The next turn is that of the others.
+        this.#copies.push(copy)
+        break
+      }
       copy.finish(isWhole)
       this.#native.release(copy.id)
+      if (room === 0) break
     }
     if (this.isEmpty) this.#idle()
     else this.#schedule()

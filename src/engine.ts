@@ -13,7 +13,6 @@ import {
   COMPLETIONS,
   FIRST_COMPLETION,
   Header,
-  INLINE,
   type NativeReport,
   type NativeRing,
   Status,
@@ -308,9 +307,7 @@ export class Engine {
 
 /** The flags of a submission. */
 export function flagsOf(options: OperationOptions | undefined): number {
-  const wanted = options?.async
-  if (wanted === undefined) return 0
-  return wanted ? ASYNCHRONOUS : INLINE
+  return options?.async === true ? ASYNCHRONOUS : 0
 }
 
 /** The timeout of a submission; 0 is none, and a timeout of 0 the shortest. */

@@ -1,5 +1,5 @@
 /** Makes the native side of a ring, or says why there is none. */
-import { hasLibuv } from './binding.js'
+import { hasLibuv, isNode } from './binding.js'
 import { GIVEN, HEADER_WORDS, type NativeRing } from './native.js'
 import type { ResolvedOptions } from './options.js'
 import { requireBinding, unavailable } from './unavailable.js'
@@ -29,7 +29,8 @@ export function createNative(
 ): NativeRing {
   const binding = requireBinding()
   const { cancel, ...sizes } = options
-  const made = binding.createRing({ ...sizes, ...cancel, useUv: hasLibuv() }, words, receive)
+  const native = { ...sizes, ...cancel, useUv: hasLibuv(), isNode: isNode() }
+  const made = binding.createRing(native, words, receive)
   if (isNativeRing(made)) return withFields(made, words)
   throw unavailable(made)
 }

@@ -44,11 +44,8 @@ export const Status = {
   KEPT: 8,
 } as const
 
-/** Bits of a submission's flags: `IOSQE_ASYNC`, and never that. Neither: the native side decides. */
+/** Bit of a submission's flags: `IOSQE_ASYNC`. */
 export const ASYNCHRONOUS = 1
-export const INLINE = 2
-/** Large results wait to be copied: the native side counts them as reads in flight. */
-export const COPYING = 4
 /** Larger results are kept until they are released; the others must be copied before the next flush. */
 export const KEPT_BYTES = 1 << 16
 /** A position that means the file's own. */

@@ -27,9 +27,9 @@ export interface OperationOptions {
    */
   timeout?: number | undefined
   /**
-   * `true`: lets a worker thread of the kernel do it (`IOSQE_ASYNC`), whose copies do not hold up the event loop.
-   * `false`: never. Default: reads of 256 KiB or more at a position, where another such read is under way and there is
-   * another processor, go to a worker; all else is done where it is submitted.
+   * Lets a worker thread of the kernel do it (`IOSQE_ASYNC`): worth it for large reads with several in flight, because
+   * copies by the kernel then do not hold up the event loop. The operation holds a duplicate of the descriptor, whose
+   * close, as that of any descriptor of the file, ends the process's POSIX record locks on it. Default `false`.
    */
   async?: boolean | undefined
   /** What a cancelled operation does: `reject` (the default), or `resolve` to {@link CANCELLED}, which is faster. */

@@ -24,7 +24,7 @@ export function settleCompleted(
     case Kind.READV: {
       const { engine, id, part } = operation
       const mustRelease = isKept && result > KEPT_BYTES
-      if (mustRelease && !engine.copies.admits(result)) {
+      if (mustRelease && !engine.copies.admits(result, part)) {
         engine.copies.push(id, part, result, (isWhole) => {
           try {
             finishRead(operation, result, attempts, isWhole)

@@ -1,7 +1,6 @@
 /** Reads and writes: FileHandle's overloads, checked and brought to the native side: by region where no copy is needed. */
 import { type Engine, flagsOf, timeoutOf } from './engine.js'
 import { invalidType, invalidValue } from './errors.js'
-import { COPYING } from './native.js'
 import { Kind } from './operation.js'
 import {
   bytesOf,
@@ -88,7 +87,7 @@ function submitRead(
   operation.part = { bytes, start, length, region, next: undefined }
   const { native } = engine
   const { id } = operation
-  const flags = engine.copies.isEmpty ? flagsOf(options) : flagsOf(options) | COPYING
+  const flags = flagsOf(options)
   const timeout = timeoutOf(options)
   const answer =
     region < 0

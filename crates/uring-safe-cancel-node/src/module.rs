@@ -2,6 +2,7 @@
 
 use crate::calls;
 use crate::completions::Completions;
+use crate::regions::Regions;
 use crate::ring::NodeRing;
 use crate::teardown;
 use crate::waker::Waker;
@@ -35,8 +36,10 @@ pub struct NativeOptions {
     pub max_delay: f64,
     /// The time until an operation is reported as stuck.
     pub stuck_after: f64,
-    /// Whether the runtime really has libuv.
+    /// Whether the waker is to be libuv's, which the runtime must have.
     pub use_uv: bool,
+    /// Whether the runtime is Node itself.
+    pub is_node: bool,
 }
 
 /// Why there is no ring.
@@ -139,7 +142,8 @@ pub fn create_ring<'env>(
     // than what V8 keeps on its heap.
     let array = unsafe { Completions::new(completions.as_ptr().cast_mut(), completions.len()) };
     let drain = milliseconds(options.drain_timeout);
-    let ring = Box::into_raw(Box::new(NodeRing::new(raw, core, array, drain)));
+    let regions = Regions::new(options.is_node);
+    let ring = Box::into_raw(Box::new(NodeRing::new(raw, core, array, drain, regions)));
     // SAFETY: the callback runs, and the box lives until `teardown` frees it.
     let started = unsafe { Waker::start(raw, ring, descriptor, options.use_uv) };
     let waker = match started {

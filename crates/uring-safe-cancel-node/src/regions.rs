@@ -8,6 +8,9 @@
 //! `ArrayBuffer.prototype.transfer()` makes can be posted, and another thread may still use it. So a
 //! [`Sentinel`] is always the newest, and looks which ArrayBuffers are not any more what was handed out.
 //! Their memory is leaked.
+//!
+//! Bun and Deno take nothing back, and Deno calls finalisers from whichever thread sweeps, where nothing of
+//! Node-API may be called: there is no sentinel, and there are no references.
 
 use napi::sys;
 use std::ffi::c_void;
@@ -17,7 +20,7 @@ use uring_safe_cancel::Memory;
 
 struct Region {
     memory: Memory,
-    /// A weak reference to the ArrayBuffer.
+    /// A weak reference to the ArrayBuffer, for the sentinel; null where there is none.
     buffer: sys::napi_ref,
     /// The environment ends, and somebody else may have the memory.
     must_leak: bool,
@@ -40,8 +43,11 @@ unsafe impl Send for Table {}
 type Shared = Arc<Mutex<Table>>;
 
 /// The regions of one ring. ArrayBuffers may outlive the ring, so they share the table.
-#[derive(Clone, Default)]
-pub(crate) struct Regions(Shared);
+#[derive(Clone)]
+pub(crate) struct Regions {
+    table: Shared,
+    has_sentinel: bool,
+}
 
 struct Holder {
     regions: Regions,
@@ -54,11 +60,16 @@ fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
 }
 
 impl Regions {
+    /// Of a ring in Node itself, or in another runtime.
+    pub(crate) fn new(is_node: bool) -> Self {
+        Self { table: Shared::default(), has_sentinel: is_node }
+    }
+
     /// A part of a region: `None` if the number is not a live one, or the part not within.
     #[inline]
     pub(crate) fn part(&self, region: u32, start: f64, length: f64) -> Option<Memory> {
         let is_sane = start >= 0.0 && length >= 0.0;
-        let table = lock(&self.0);
+        let table = lock(&self.table);
         let region = table.regions.get(region as usize)?.as_ref()?;
         is_sane.then(|| region.memory.slice(start as usize, length as usize)).flatten()
     }
@@ -75,7 +86,7 @@ impl Regions {
         memory: Memory,
     ) -> Option<(sys::napi_value, u32)> {
         let (address, length) = (memory.as_mut_ptr(), memory.len());
-        let mut table = lock(&self.0);
+        let mut table = lock(&self.table);
         let number = table.free.pop().unwrap_or(table.regions.len() as u32);
         if number as usize == table.regions.len() {
             table.regions.push(None);
@@ -103,9 +114,12 @@ impl Regions {
             unsafe { Box::from_raw(holder) }.give_back(env);
             return None;
         }
+        if !self.has_sentinel {
+            return Some((buffer, number));
+        }
         // SAFETY: `env` runs a callback, and the buffer is its value. A count of 0 is a weak reference.
         unsafe { sys::napi_create_reference(env, buffer, 0, &mut reference) };
-        let mut table = lock(&self.0);
+        let mut table = lock(&self.table);
         if let Some(region) = &mut table.regions[number as usize] {
             region.buffer = reference;
         }
@@ -122,7 +136,7 @@ impl Regions {
     /// `env` is that of a running callback.
     unsafe fn post_sentinel(&self, env: sys::napi_env) {
         let number = {
-            let mut table = lock(&self.0);
+            let mut table = lock(&self.table);
             table.sentinels += 1;
             table.sentinels
         };
@@ -146,7 +160,7 @@ impl Regions {
         }
         // SAFETY: the caller vouches for `env`, and the buffer is its value.
         unsafe { sys::napi_create_reference(env, buffer, 1, &mut reference) };
-        let before = lock(&self.0).sentinel.replace((reference, number));
+        let before = lock(&self.table).sentinel.replace((reference, number));
         // SAFETY: as above; the reference is deleted once.
         unsafe { dismiss(env, before) };
     }
@@ -174,7 +188,7 @@ struct Sentinel {
 extern "C" fn on_sentinel_gone(env: sys::napi_env, _data: *mut c_void, sentinel: *mut c_void) {
     // SAFETY: `post_sentinel` gave the box away to exactly this call.
     let sentinel = unsafe { Box::from_raw(sentinel.cast::<Sentinel>()) };
-    let mut table = lock(&sentinel.regions.0);
+    let mut table = lock(&sentinel.regions.table);
     let is_newest = table.sentinel.is_some_and(|(_, number)| number == sentinel.number);
     if !is_newest {
         return;
@@ -191,7 +205,7 @@ extern "C" fn on_sentinel_gone(env: sys::napi_env, _data: *mut c_void, sentinel:
 
 impl Holder {
     fn give_back(self, env: sys::napi_env) {
-        let mut table = lock(&self.regions.0);
+        let mut table = lock(&self.regions.table);
         let region = table.regions[self.region as usize].take();
         table.free.push(self.region);
         table.live -= 1;

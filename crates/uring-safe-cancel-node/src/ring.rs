@@ -10,7 +10,6 @@ use std::os::fd::IntoRawFd;
 use std::ptr;
 use std::time::Duration;
 use uring_safe_cancel::kernel::Kernel;
-use uring_safe_cancel::operation::{Read, CURRENT_POSITION};
 use uring_safe_cancel::{
     Completion, Extra, Key, Memory, Operation, RealKernel, Refusal, Ring, StuckReport, Verdict,
 };
@@ -21,8 +20,6 @@ pub(crate) struct Client {
     /// JavaScript's number for it.
     pub(crate) id: u32,
     pub(crate) keep: Keep,
-    /// It counts among [`NodeRing::large_reads`].
-    is_large: bool,
 }
 
 /// What becomes of an operation's memory when it has a result.
@@ -37,23 +34,9 @@ pub(crate) enum Keep {
     Region,
 }
 
-/// Where a large read may be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// On this thread, when it is submitted.
-    Here,
-    /// In a worker of the kernel, if other large reads are in flight.
-    BesideOthers,
-    /// In a worker: JavaScript is busy copying other large results.
-    Worker,
-}
-
 /// Larger results are kept until JavaScript releases them: it copies only so much in a turn of the event loop.
 /// The others are copied before the next flush.
 const KEPT_BYTES: i32 = 1 << 16;
-/// Reads at a position (of files, that is) that are as long go to a worker of the kernel if another one is in flight: there
-/// they are copied on another processor, and do not block the event loop. For one alone the way there costs more.
-const LARGE_BYTES: usize = 256 << 10;
 
 /// What a submission answers beside 0 and negative errnos. The numbers are beyond all errnos.
 pub(crate) mod refusal {
@@ -105,10 +88,6 @@ pub(crate) struct NodeRing {
     pub(crate) is_collected: bool,
     pub(crate) drain: Duration,
     pub(crate) reports: Vec<(u32, StuckReport)>,
-    /// Reads of [`LARGE_BYTES`] or more that have not settled.
-    large_reads: u32,
-    /// There is another processor for the workers of the kernel.
-    has_processors: bool,
     /// What is left of [`INLINE_BUDGET`] in this turn of the loop.
     inline_budget: usize,
     pub(crate) is_destroyed: bool,
@@ -150,11 +129,12 @@ impl NodeRing {
         core: Ring<RealKernel, Client>,
         completions: Completions,
         drain: Duration,
+        regions: Regions,
     ) -> Self {
         Self {
             env,
             core: Some(core),
-            regions: Regions::default(),
+            regions,
             completions,
             waker: None,
             references: [ptr::null_mut(); 2],
@@ -163,8 +143,6 @@ impl NodeRing {
             is_collected: false,
             drain,
             reports: Vec::new(),
-            large_reads: 0,
-            has_processors: std::thread::available_parallelism().is_ok_and(|count| count.get() > 1),
             inline_budget: INLINE_BUDGET,
             is_destroyed: false,
             is_again: false,
@@ -205,45 +183,12 @@ impl NodeRing {
         operation: Operation,
         extra: Extra,
     ) -> i32 {
-        self.submit_for(Client { id, keep, is_large: false }, operation, extra)
-    }
-
-    /// The same for a read, for which another place may be better if it is large.
-    #[inline]
-    pub(crate) fn submit_read(
-        &mut self,
-        id: u32,
-        keep: Keep,
-        read: Read,
-        extra: Extra,
-        place: Place,
-    ) -> i32 {
-        let is_large = read.memory.len() >= LARGE_BYTES && read.offset != CURRENT_POSITION;
-        let client = Client { id, keep, is_large };
-        if !is_large {
-            return self.submit_for(client, read.into(), extra);
-        }
-        let for_worker = match place {
-            Place::Here => false,
-            Place::BesideOthers => self.large_reads > 0,
-            Place::Worker => true,
-        };
-        let for_worker = for_worker && self.has_processors && !is_direct(read.descriptor.number());
-        let asynchronous = extra.asynchronous || for_worker;
-        let answer = self.submit_for(client, read.into(), Extra { asynchronous, ..extra });
-        self.large_reads += u32::from(answer == 0);
-        answer
-    }
-
-    #[inline(always)]
-    fn submit_for(&mut self, client: Client, operation: Operation, extra: Extra) -> i32 {
-        let Client { id, .. } = client;
         let Some(core) = &mut self.core else { return refusal::CLOSED };
         // Ids are the indices of JavaScript's table of operations, which is as large as the queue may be.
         if id as usize > uring_safe_cancel::ring::MAX_SLOTS as usize {
             return refusal::BAD_ARGUMENT;
         }
-        match core.submit(operation, extra, client) {
+        match core.submit(operation, extra, Client { id, keep }) {
             Ok(key) => {
                 if self.keys.len() <= id as usize {
                     self.keys.resize(id as usize + 1, None);
@@ -301,9 +246,7 @@ impl NodeRing {
         budget: usize,
         cost: impl Fn(usize, Keep) -> usize,
     ) -> (usize, usize) {
-        let Self { core: Some(core), completions, kept, large_reads, .. } = self else {
-            return (0, 0);
-        };
+        let Self { core: Some(core), completions, kept, .. } = self else { return (0, 0) };
         kept.release_flushed();
         let (mut count, mut spent) = (0, 0);
         let flushed = core.flush_within(budget.min(completions.capacity()), &mut |completion| {
@@ -313,7 +256,6 @@ impl NodeRing {
                 _ => 0,
             };
             let cost = cost(result, completion.client.keep);
-            *large_reads -= u32::from(completion.client.is_large);
             tell(completion, completions, count, kept);
             count += 1;
             spent += cost;
@@ -380,14 +322,6 @@ impl NodeRing {
             }
         }
     }
-}
-
-/// Whether reads of a file pass the page cache by: there is nothing to copy.
-#[cold]
-fn is_direct(descriptor: i32) -> bool {
-    // SAFETY: the call takes two integers; a bad number is an error of its own.
-    let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFL) };
-    flags >= 0 && flags & libc::O_DIRECT != 0
 }
 
 /// Puts a completion where JavaScript reads it.

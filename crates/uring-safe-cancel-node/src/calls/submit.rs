@@ -4,7 +4,7 @@
 use super::answer;
 use crate::arguments::{typed_array, Arguments};
 use crate::completions::Given;
-use crate::ring::{refusal, Keep, NodeRing, Place};
+use crate::ring::{refusal, Keep, NodeRing};
 use napi::sys;
 use std::ffi::CStr;
 use std::ptr;
@@ -15,10 +15,8 @@ use uring_safe_cancel::operation::{
 };
 use uring_safe_cancel::{Arena, ArenaError, Descriptor, Extra, Memory, Operation};
 
-/// Bits of the flags argument: `IOSQE_ASYNC`, never that, and that JavaScript has large results to copy.
+/// Bit of the flags argument: `IOSQE_ASYNC`.
 const ASYNCHRONOUS: u32 = 1;
-const INLINE: u32 = 2;
-const COPYING: u32 = 4;
 
 /// The flags and the timeout, which every submission but a close has as its last two arguments.
 fn extra<const N: usize>(arguments: &Arguments<N>) -> Extra {
@@ -37,7 +35,6 @@ struct Common {
     id: u32,
     descriptor: Descriptor,
     offset: u64,
-    flags: u32,
     extra: Extra,
 }
 
@@ -45,22 +42,11 @@ impl Common {
     #[inline(always)]
     fn of(ring: &NodeRing) -> Self {
         let given = |argument| ring.completions.given(argument);
-        let flags = given(Given::Flags) as u32;
         Self {
             id: given(Given::Id) as u32,
             descriptor: Descriptor::Borrowed(given(Given::Descriptor) as i32),
             offset: offset(given(Given::Position)),
-            flags,
-            extra: extra_of(flags, given(Given::Timeout)),
-        }
-    }
-
-    #[inline(always)]
-    fn place(&self) -> Place {
-        match self.flags & (INLINE | COPYING) {
-            0 => Place::BesideOthers,
-            COPYING => Place::Worker,
-            _ => Place::Here,
+            extra: extra_of(given(Given::Flags) as u32, given(Given::Timeout)),
         }
     }
 }
@@ -159,10 +145,8 @@ pub(super) unsafe extern "C" fn read_region(
 
 #[inline]
 fn submit_read(ring: &mut NodeRing, keep: Keep, memory: Memory) -> i32 {
-    let common = Common::of(ring);
-    let place = common.place();
-    let Common { id, descriptor, offset, extra, .. } = common;
-    ring.submit_read(id, keep, Read { descriptor, memory, offset }, extra, place)
+    let Common { id, descriptor, offset, extra } = Common::of(ring);
+    ring.submit_at_once(id, keep, Read { descriptor, memory, offset }.into(), extra)
 }
 
 /// write(bytes): a snapshot of them.
@@ -186,7 +170,7 @@ pub(super) unsafe extern "C" fn write(
 
 #[inline]
 fn submit_write(ring: &mut NodeRing, memory: Memory) -> i32 {
-    let Common { id, descriptor, offset, extra, .. } = Common::of(ring);
+    let Common { id, descriptor, offset, extra } = Common::of(ring);
     ring.submit_at_once(id, Keep::No, Write { descriptor, memory, offset }.into(), extra)
 }
 
