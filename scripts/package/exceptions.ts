@@ -8,11 +8,7 @@ export interface Exception {
 const EXCEPTIONS: Record<Runtime['kind'], Record<string, Exception>> = {
   node: {},
   bun: {},
-  deno: {
-    '10,000 reads in flight, cancelled': {
-      why: 'the process may crash, mostly as it ends: "Check failed: node->IsInUse()"',
-    },
-  },
+  deno: {},
 }
 
 /** By the names of the features: they are tried and told of, but what comes of them is chance, and fails nothing. */
