@@ -1,20 +1,32 @@
 /**
- * Who closes a descriptor. A FileHandle closes its own, and a worker thread of Node closes, when it ends, every number
- * that node:fs opened in it: behind their backs a close would hit whoever has the number by then.
+ * Who closes a descriptor. A FileHandle closes its own. A worker thread of Node closes, when it ends, every number that
+ * node:fs opened in it, and Deno every one in the whole program, when it likes: behind their backs a close would hit whoever
+ * has the number by then.
  */
-import { close } from 'node:fs'
+import { close, fstatSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 
 const closeByNode = promisify(close)
+const isDeno = 'deno' in process.versions
 
 /** Numbers that were opened in this worker, and not by node:fs. */
 const ours = new Set<number>()
 
 /** Notes a descriptor that this library opened. */
 export function noteOpened(fd: number): number {
-  if (!isMainThread) ours.add(fd)
+  if (!isMainThread && !isDeno) ours.add(fd)
   return fd
+}
+
+/** Whether Deno's node:fs opened it. It knows no other descriptors, and Deno tells no other way. */
+function isKnownToDeno(number: number): boolean {
+  try {
+    fstatSync(number)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** How to close a descriptor whose owner must hear of it; `undefined` if nobody must. */
@@ -25,6 +37,6 @@ export function ownersClose(fd: unknown, number: number): (() => Promise<unknown
     const closable: { close: unknown } = fd
     return async () => (typeof closable.close === 'function' ? closable.close() : undefined)
   }
-  if (isMainThread || ours.delete(number)) return undefined
+  if (isDeno ? !isKnownToDeno(number) : isMainThread || ours.delete(number)) return undefined
   return () => closeByNode(number)
 }

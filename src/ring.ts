@@ -434,8 +434,8 @@ export class Ring extends EventEmitter<RingEvents> {
    * Cancels the ring's operations on a descriptor, and closes it. Takes no signal: once called it always closes, even
    * if the ring is full, or destroyed meanwhile.
    *
-   * A FileHandle, or another object with a `close` method, is closed by that; and in a worker thread a number that
-   * node:fs opened is closed by node:fs, which would otherwise close it once more at the worker's end.
+   * A FileHandle, or another object with a `close` method, is closed by that; and in a worker thread, or in Deno, a number
+   * that node:fs opened is closed by node:fs, which would otherwise close it once more later.
    *
    * @throws (as a rejection) TypeError and RangeError for what is no descriptor; EBADF and EIO of close(2); `ERR_RING_CLOSED`.
    * @example

@@ -3,7 +3,7 @@
  * lists the features, or tries the one that it is given: it prints `true`, or what went wrong.
  */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -96,6 +96,14 @@ const features: Record<string, () => Promise<void>> = {
     const { bytesRead } = await ring.read(handle, { position: 0 })
     assert.equal(bytesRead, 7)
     await ring.closeFd(handle)
+  },
+  'closeFd of a number that node:fs opened': async () => {
+    const fd = openSync(join(directory, 'numbered'), 'w+')
+    await ring.closeFd(fd)
+    // A runtime that still counts it as its own would close it once more, whoever has it by then.
+    assert.throws(() => {
+      closeSync(fd)
+    }, /EBADF/)
   },
   signal: async () => {
     const controller = new AbortController()
