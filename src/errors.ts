@@ -69,6 +69,7 @@ export class TimeoutError extends Error {
  * | `ERR_RING_CLOSED` | the ring was closed or destroyed before the call |
  * | `ERR_RING_QUEUE_FULL` | as many operations wait as `queueLimit` allows |
  * | `ERR_RING_ARENA_FULL` | the memory does not fit into `arenaBytes` |
+ * | `ERR_RING_NO_EXTERNAL_MEMORY` | `ring.alloc()` in a runtime that allows no ArrayBuffer on an addon's memory |
  * | `ERR_OPERATION_STUCK` | `destroy` gave up on an operation after `drainTimeout` |
  * | `ERR_INVALID_STATE` | a buffer was detached or shrunk: see {@link InvalidStateError} |
  *
@@ -195,6 +196,11 @@ export function refusalError(answer: number, syscall: string): Error {
       )
     case Refusal.BAD_ARGUMENT:
       return new RingError('ERR_INVALID_STATE', 'A buffer was detached or shrunk during the call')
+    case Refusal.NOT_EXTERNAL:
+      return new RingError(
+        'ERR_RING_NO_EXTERNAL_MEMORY',
+        "This runtime allows no ArrayBuffer on an addon's memory, as Electron does not: use a Buffer of your own, which costs a copy",
+      )
     default:
       return systemError(answer, syscall)
   }

@@ -6,6 +6,7 @@ export const Refusal = {
   QUEUE_FULL: -10_002,
   ARENA_FULL: -10_003,
   BAD_ARGUMENT: -10_004,
+  NOT_EXTERNAL: -10_005,
 } as const
 
 /** Words of the array's header. */

@@ -606,7 +606,8 @@ export class Ring extends EventEmitter<RingEvents> {
    * A Buffer of zeros on core memory, which operations of this ring use without copying. Begins at a page, as O_DIRECT
    * wants it. `bytes` is 0 to 2147483647; it counts against `arenaBytes` until the Buffer is garbage.
    *
-   * @throws TypeError or RangeError for a wrong number; {@link RingError} `ERR_RING_ARENA_FULL`, `ERR_RING_CLOSED`.
+   * @throws TypeError or RangeError for a wrong number; {@link RingError} `ERR_RING_ARENA_FULL`, `ERR_RING_CLOSED`,
+   * and `ERR_RING_NO_EXTERNAL_MEMORY` where the runtime allows no ArrayBuffer on an addon's memory (Electron).
    * @example
    * ```ts
    * const buffer = ring.alloc(2 ** 20)

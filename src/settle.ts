@@ -4,6 +4,7 @@ import { copyParts, rescueBytes } from './destination.js'
 import { abortError, CANCELLED, InvalidStateError, stuckError, systemError, timeoutError } from './errors.js'
 import { KEPT_BYTES, Status } from './native.js'
 import { Kind, type Operation } from './operation.js'
+import { copy } from './submissions.js'
 
 function ignore(): void {}
 
@@ -86,10 +87,18 @@ function finishRead(operation: Operation, result: number, attempts: number, isWh
 }
 
 /** The buffer of a read without one that waited in the queue, whose memory was allocated late. */
-function adopt(operation: Operation, result: number, isKept: boolean): Buffer {
-  const { native, memory } = operation.engine
-  const adopted = isKept ? native.adopt(operation.id, result) : 0
-  if (typeof adopted === 'number') return Buffer.alloc(Number(operation.given))
+function adopt({ engine, id, given }: Operation, result: number, isKept: boolean): Buffer {
+  const { native, memory } = engine
+  const adopted = isKept ? native.adopt(id, result) : 0
+  if (typeof adopted === 'number') {
+    const buffer = Buffer.alloc(Number(given))
+    if (isKept) {
+      // A runtime without ArrayBuffers on an addon's memory: rare enough to copy all at once.
+      copy(native, id, 0, 0, buffer, 0, result)
+      native.release(id)
+    }
+    return buffer
+  }
   memory.adopt(adopted)
   return Buffer.from(adopted)
 }

@@ -16,8 +16,9 @@ export interface Tarball {
   unpackedBytes: number
 }
 
+const LOADER = ['binding.cjs', 'binding.d.cts']
 /** What belongs to the package, from the repository's root. */
-const PACKAGE = ['package.json', 'README.md', 'LICENSE', 'dist', 'binding.cjs', 'binding.d.cts', 'npm']
+const PACKAGE = ['package.json', 'README.md', 'LICENSE', 'dist', ...LOADER, 'npm']
 
 /** The targets whose addons are built: among them must be this machine's, for each libc. */
 export function builtTargets(root: string, libcs: readonly Libc[]): Target[] {
@@ -33,10 +34,11 @@ export function builtTargets(root: string, libcs: readonly Libc[]): Target[] {
 
 /** Copies what is packed to a place where a publisher's tools may change it, and lets them. */
 export async function stage(root: string, directory: string): Promise<void> {
-  await mustRun('npm', ['run', 'prepack'], { cwd: root })
-  if (!existsSync(join(root, 'binding.cjs'))) {
-    throw new Missing('there is no binding.cjs: npm run build:native')
+  // What loads the addon, and its types: napi writes them when it builds, for whichever target.
+  if (!LOADER.every((name) => existsSync(join(root, name)))) {
+    await mustRun('npm', ['run', 'build:native'], { cwd: root })
   }
+  await mustRun('npm', ['run', 'prepack'], { cwd: root })
   for (const name of PACKAGE) cpSync(join(root, name), join(directory, name), { recursive: true })
   // napi publishes all targets or none. What was not built is not packed here: an empty file stands for it.
   for (const target of TARGETS) writeFileSync(join(directory, addonOf(target)), '', { flag: 'a' })

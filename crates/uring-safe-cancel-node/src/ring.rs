@@ -44,6 +44,8 @@ pub(crate) mod refusal {
     pub(crate) const QUEUE_FULL: i32 = -10_002;
     pub(crate) const ARENA_FULL: i32 = -10_003;
     pub(crate) const BAD_ARGUMENT: i32 = -10_004;
+    /// The runtime allows no ArrayBuffers on memory of an addon.
+    pub(crate) const NOT_EXTERNAL: i32 = -10_005;
 }
 
 /// How many completions the event loop gives JavaScript in one turn. The others wait for the next, so that timers
