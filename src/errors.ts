@@ -1,4 +1,5 @@
 /** Errors as Node words them: `code`, `errno`, `syscall`, and a message that names what was wrong. */
+import { constants } from 'node:os'
 import { getSystemErrorMap, inspect } from 'node:util'
 
 import { Refusal } from './native.js'
@@ -168,6 +169,10 @@ export function timeoutError(milliseconds: number): TimeoutError {
   return withoutStack(() => new TimeoutError(`The operation timed out after ${milliseconds} ms`))
 }
 
+/** -ECANCELED, which an operation that nobody cancelled ends with where the kernel can start no worker thread for it. */
+const NO_WORKER = -constants.errno.ECANCELED
+const NO_WORKER_WORDS = 'the kernel has no worker thread for it (is a limit of processes or threads reached?)'
+
 let systemErrors: Map<number, [string, string]> | undefined
 
 /** The error of a system call: `errno` is negative, as in Node. */
@@ -177,6 +182,13 @@ export function systemError(errno: number, syscall: string, path?: string): Node
   const where = path === undefined ? '' : ` '${path}'`
   const error: NodeJS.ErrnoException = new Error(`${code}: ${words}, ${syscall}${where}`)
   return Object.assign(error, { errno, code, syscall }, path === undefined ? undefined : { path })
+}
+
+/** The error of an operation that nobody cancelled. */
+export function operationError(errno: number, syscall: string, path?: string): NodeJS.ErrnoException {
+  const error = systemError(errno, syscall, path)
+  if (errno === NO_WORKER) error.message += `: ${NO_WORKER_WORDS}`
+  return error
 }
 
 /** The error of a submission that the native side refused. */

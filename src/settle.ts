@@ -1,7 +1,14 @@
 /** What becomes of a promise when its operation's completion is there. */
 import { noteOpened } from './descriptor-owners.js'
 import { copyParts, rescueBytes } from './destination.js'
-import { abortError, CANCELLED, InvalidStateError, stuckError, systemError, timeoutError } from './errors.js'
+import {
+  abortError,
+  CANCELLED,
+  InvalidStateError,
+  operationError,
+  stuckError,
+  timeoutError,
+} from './errors.js'
 import { KEPT_BYTES, Status } from './native.js'
 import { Kind, type Operation } from './operation.js'
 import { copy } from './submissions.js'
@@ -104,7 +111,7 @@ function adopt({ engine, id, given }: Operation, result: number, isKept: boolean
 }
 
 export function settleFailed(operation: Operation, errno: number, attempts: number): void {
-  operation.reject(systemError(errno, operation.syscall, pathOf(operation)))
+  operation.reject(operationError(errno, operation.syscall, pathOf(operation)))
   operation.end('failed', attempts)
 }
 

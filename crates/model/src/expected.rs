@@ -38,7 +38,7 @@ pub fn expected(said: Said, asked: bool, result: i32, notification: bool) -> Opt
         return Some(Verdict::Completed(result));
     }
     let interrupted = is_interruption(result);
-    let refused = said.asynchronous && result == -libc::EAGAIN;
+    let refused = said.asynchronous && matches!(-result, libc::EAGAIN | libc::ECANCELED);
     match (asked, interrupted || refused) {
         (false, true) => None,
         (true, true) => Some(Verdict::Cancelled),

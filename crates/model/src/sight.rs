@@ -17,6 +17,8 @@ pub enum Sight {
     RestartTriedAgain,
     /// -EAGAIN from a worker was tried again.
     WorkerPassedBy,
+    /// -ECANCELED, which says that there is no worker, was tried again.
+    NoWorker,
     /// The final CQE came before the cancel's answer.
     CompletedBeforeTheAnswer,
     /// The answer to a cancel came after its delay was over.
@@ -49,7 +51,7 @@ pub enum Sight {
 
 impl Sight {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::RescuedAfterLoss,
         Self::RescuedByTheLast,
         Self::DataBeatTheCancel,
@@ -57,6 +59,7 @@ impl Sight {
         Self::RestartAfterCancel,
         Self::RestartTriedAgain,
         Self::WorkerPassedBy,
+        Self::NoWorker,
         Self::CompletedBeforeTheAnswer,
         Self::AnsweredLate,
         Self::ReusedBesideLateAnswer,
@@ -83,6 +86,7 @@ impl Sight {
             Self::RestartAfterCancel => "-512 after a cancel",
             Self::RestartTriedAgain => "-512 without a cancel",
             Self::WorkerPassedBy => "-EAGAIN from a worker",
+            Self::NoWorker => "-ECANCELED without a cancel: no worker",
             Self::CompletedBeforeTheAnswer => "completed before the cancel's answer",
             Self::AnsweredLate => "a cancel was answered after its delay",
             Self::ReusedBesideLateAnswer => "a slot was used again beside a late answer",

@@ -36,6 +36,7 @@ pub fn watch_completion(
         Some(_) => {}
         None if is_interruption(cqe.result) => world.see(Sight::RestartTriedAgain),
         None if cqe.result == -libc::EAGAIN => world.see(Sight::WorkerPassedBy),
+        None if cqe.result == -libc::ECANCELED => world.see(Sight::NoWorker),
         None => {}
     }
     if settled.is_some() {

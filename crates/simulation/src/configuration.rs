@@ -39,7 +39,7 @@ pub struct KernelHabits {
     pub interrupted: Chance,
     /// -512 to -516.
     pub restart: Chance,
-    /// -EAGAIN.
+    /// -EAGAIN, or -ECANCELED where there is no worker.
     pub again: Chance,
     /// -EBUSY, -ENOMEM, -EIO.
     pub error: Chance,

@@ -28,6 +28,7 @@ faults! {
     Interrupted = "results -EINTR",
     Restart = "results -512 to -516",
     Again = "results -EAGAIN",
+    NoWorker = "results -ECANCELED without a cancel",
     Busy = "results -EBUSY",
     NoMemory = "results -ENOMEM",
     OtherError = "results -EIO",

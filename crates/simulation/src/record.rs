@@ -120,6 +120,8 @@ pub struct Record {
     pub is_held: bool,
     /// Whether its client asked for `IOSQE_ASYNC`.
     pub wants_async: bool,
+    /// Whether it waits as its system call does only with `IOSQE_ASYNC`.
+    pub needs_worker: bool,
     /// Its timeout.
     pub timeout: Option<Duration>,
     /// When the client submitted it.
@@ -231,8 +233,13 @@ impl Record {
     /// Whether the contract wants it submitted again, if nobody asked for its cancellation.
     pub fn is_to_be_repeated(&self) -> bool {
         let result = self.result();
-        is_interruption(result) && self.interruptions <= MOST_INTERRUPTIONS
-            || result == -libc::EAGAIN && self.asynchronous
+        is_interruption(result) && self.interruptions <= MOST_INTERRUPTIONS || self.is_refused()
+    }
+
+    /// Whether the kernel had no worker for it, and it is to be tried without.
+    pub fn is_refused(&self) -> bool {
+        let is_refusal = [-libc::EAGAIN, -libc::ECANCELED].contains(&self.result());
+        is_refusal && self.asynchronous && !self.needs_worker
     }
 
     /// What it has to settle with after its final CQE; `None` if it must not settle.
@@ -243,9 +250,7 @@ impl Record {
         }
         let is_interruption = is_interruption(result);
         if cancel_asked {
-            let is_cancelled = is_interruption
-                || result == -libc::ECANCELED
-                || result == -libc::EAGAIN && self.asynchronous;
+            let is_cancelled = is_interruption || result == -libc::ECANCELED || self.is_refused();
             return Some(if is_cancelled { Verdict::Cancelled } else { Verdict::Failed(-result) });
         }
         if self.is_to_be_repeated() {

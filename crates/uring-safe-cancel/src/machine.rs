@@ -40,9 +40,9 @@ pub const MAX_INTERRUPTIONS: u8 = 100;
 /// What happened to an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// Its SQE was queued for the kernel; `asynchronous` if with `IOSQE_ASYNC`.
+    /// Its SQE was queued for the kernel.
     Submitted {
-        /// Whether the SQE carries `IOSQE_ASYNC`.
+        /// Whether the SQE carries an `IOSQE_ASYNC` that the operation can do without.
         asynchronous: bool,
     },
     /// Somebody wants it to end.
@@ -88,7 +88,7 @@ pub struct Actions {
     pub settle: Option<Verdict>,
     /// The slot may be reused: no CQE that names it is to come.
     pub release: bool,
-    /// Queue the operation's SQE again (interrupted, or `IOSQE_ASYNC` refused with -EAGAIN).
+    /// Queue the operation's SQE again (interrupted, or `IOSQE_ASYNC` refused).
     pub resubmit: bool,
     /// Queue a cancel as soon as there is room, then say [`Event::CancelIssued`].
     pub issue_cancel: bool,
@@ -205,7 +205,7 @@ impl Machine {
         matches!(self.cancel, Cancel::Outstanding | Cancel::Overdue)
     }
 
-    /// Whether it is (or is to be) submitted with `IOSQE_ASYNC`, as far as the kernel lets it.
+    /// Whether it is (or is to be) submitted with an `IOSQE_ASYNC` that it can do without.
     pub fn is_asynchronous(&self) -> bool {
         self.asynchronous
     }
@@ -299,7 +299,9 @@ impl Machine {
             self.interruptions += 1;
             return None;
         }
-        if self.asynchronous && errno == libc::EAGAIN {
+        // No worker can wait on some files (-EAGAIN), and where the limit of processes or threads is reached
+        // the kernel has none (-ECANCELED).
+        if self.asynchronous && (errno == libc::EAGAIN || errno == libc::ECANCELED) {
             self.asynchronous = false;
             return None;
         }

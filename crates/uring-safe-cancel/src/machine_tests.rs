@@ -385,14 +385,16 @@ fn clause_4_nothing_lost_a_cancellation_that_nobody_here_asked_for_is_an_error()
 }
 
 #[test]
-fn clause_4_nothing_lost_a_worker_that_says_eagain_is_passed_by() {
-    let mut subject = Subject::in_flight_async();
-    assert!(subject.machine.is_asynchronous());
-    assert_eq!(subject.step(completed(-libc::EAGAIN)), RESUBMIT);
-    assert!(!subject.machine.is_asynchronous(), "who submits it again asks this");
-    subject.step(Event::Submitted { asynchronous: false });
-    let actions = subject.step(completed(-libc::EAGAIN));
-    assert_eq!(actions, settles(Verdict::Failed(libc::EAGAIN)), "plain, it is an answer");
+fn clause_4_nothing_lost_a_worker_that_cannot_is_passed_by() {
+    for errno in [libc::EAGAIN, libc::ECANCELED] {
+        let mut subject = Subject::in_flight_async();
+        assert!(subject.machine.is_asynchronous());
+        assert_eq!(subject.step(completed(-errno)), RESUBMIT);
+        assert!(!subject.machine.is_asynchronous(), "who submits it again asks this");
+        subject.step(Event::Submitted { asynchronous: false });
+        let actions = subject.step(completed(-errno));
+        assert_eq!(actions, settles(Verdict::Failed(errno)), "plain, it is an answer");
+    }
 }
 
 #[test]

@@ -26,6 +26,7 @@ impl Client {
         // Where open(2) may wait, only a worker waits as it does.
         let is_open = record.kind == Kind::Open;
         let waits = is_open && record.flags & libc::O_NONBLOCK as u32 == 0;
+        record.needs_worker = waits;
         record.wants_async = (extra.asynchronous || waits) && record.kind != Kind::Close;
         record.submitted_at = self.now();
         let (serial, kind, held) = (record.serial, record.kind, record.held);

@@ -99,13 +99,18 @@ impl World {
             return None;
         }
         let habits = &self.configuration.kernel;
+        let asynchronous = self.slots[slot as usize].asynchronous;
         let random = &mut self.random;
         let (errno, fault) = if habits.interrupted.happens(random) {
             (libc::EINTR, Fault::Interrupted)
         } else if habits.restart.happens(random) {
             (-random.i32(RESTARTS), Fault::Restart)
         } else if habits.again.happens(random) {
-            (libc::EAGAIN, Fault::Again)
+            if asynchronous && random.bool() {
+                (libc::ECANCELED, Fault::NoWorker)
+            } else {
+                (libc::EAGAIN, Fault::Again)
+            }
         } else if habits.error.happens(random) {
             [
                 (libc::EBUSY, Fault::Busy),

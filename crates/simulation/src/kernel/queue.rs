@@ -90,7 +90,7 @@ impl World {
         } else {
             assert_ne!(record.kind, Kind::Close, "clause 6: a close is submitted twice");
             assert!(record.is_to_be_repeated(), "clause 1: submitted again: {record:?}");
-            let is_refused = record.result() == -libc::EAGAIN;
+            let is_refused = record.is_refused();
             let fault = if is_refused { Fault::ResubmittedPlain } else { Fault::Resubmitted };
             self.coverage.count(fault);
             let expected = record.asynchronous && !is_refused;

@@ -652,17 +652,38 @@ fn clause_4_nothing_lost_an_interrupted_one_that_waits_again_can_be_cancelled_an
 }
 
 #[test]
-fn clause_4_nothing_lost_async_refused_with_eagain_is_submitted_plain() {
-    let (mut ring, fake) = ring();
-    let file = seekable();
-    let extra = Extra { asynchronous: true, timeout: None };
-    let key = submit_at_position(&mut ring, &file, extra, 7);
-    settle(&mut ring);
-    fake.complete(key, -libc::EAGAIN);
-    assert_eq!(settle(&mut ring), []);
-    assert_eq!(fake.submissions(key), [true, false]);
-    fake.complete(key, -libc::EAGAIN);
-    assert_eq!(settle(&mut ring), [(7, Verdict::Failed(libc::EAGAIN))], "plain, that is an answer");
+fn clause_4_nothing_lost_async_that_is_refused_is_submitted_plain() {
+    for errno in [libc::EAGAIN, libc::ECANCELED] {
+        let (mut ring, fake) = ring();
+        let file = seekable();
+        let extra = Extra { asynchronous: true, timeout: None };
+        let key = submit_at_position(&mut ring, &file, extra, 7);
+        settle(&mut ring);
+        fake.complete(key, -errno);
+        assert_eq!(settle(&mut ring), []);
+        assert_eq!(fake.submissions(key), [true, false]);
+        fake.complete(key, -errno);
+        assert_eq!(settle(&mut ring), [(7, Verdict::Failed(errno))], "plain, that is an answer");
+    }
+}
+
+#[test]
+fn clause_4_nothing_lost_an_open_that_may_wait_is_never_submitted_plain() {
+    for asynchronous in [false, true] {
+        for (errno, submissions) in [(libc::EAGAIN, 1), (libc::ECANCELED, 1), (libc::EINTR, 2)] {
+            let (mut ring, fake) = ring();
+            let open = Open::new(ring.arena(), c"a FIFO", libc::O_RDONLY, 0).unwrap();
+            let extra = Extra { asynchronous, timeout: None };
+            let key = submit_with(&mut ring, open, extra, 7);
+            settle(&mut ring);
+            fake.complete(key, -errno);
+            let done = settle(&mut ring);
+            assert_eq!(fake.submissions(key), vec![true; submissions]);
+            if submissions == 1 {
+                assert_eq!(done, [(7, Verdict::Failed(errno))]);
+            }
+        }
+    }
 }
 
 #[test]

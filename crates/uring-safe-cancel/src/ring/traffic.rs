@@ -120,8 +120,9 @@ impl<K: Kernel, C> Ring<K, C> {
     pub(super) fn start(&mut self, key: Key) -> bool {
         let Some(held) = self.table.payload(key) else { return true };
         let (work, asynchronous) = (held.operation.work(), held.asynchronous);
+        let needs_worker = held.operation.needs_worker();
         if self.queue(Tag::new(Kind::Target, key), work, asynchronous).is_ok() {
-            self.table.submitted(key, asynchronous);
+            self.table.submitted(key, asynchronous && !needs_worker);
             return true;
         }
         if let Some(held) = self.table.payload_mut(key) {
@@ -211,7 +212,8 @@ impl<K: Kernel, C> Ring<K, C> {
                 let Outcome { actions, settled } = self.table.apply(key, event);
                 if actions.resubmit {
                     let asynchronous = self.table.machine(key)?.is_asynchronous();
-                    self.table.payload_mut(key)?.asynchronous = asynchronous;
+                    let held = self.table.payload_mut(key)?;
+                    held.asynchronous = asynchronous || held.operation.needs_worker();
                     self.table.enqueue_first(key);
                 }
                 settled.map(|settled| self.finish(settled, false))
