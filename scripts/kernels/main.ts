@@ -20,7 +20,15 @@ import { fetchKernel, type Kernel, type MissingKernel } from './kernel.js'
 import { fetchNode } from './node-package.js'
 import { HELP, MUSL, type Options, parseOptions, UsageError } from './options.js'
 import { type Booted, describe, hasLostRaw, isBooted, merge, type Outcome } from './outcome.js'
-import { durations, probeStep, SEARCH_STEPS, searchAgainStep, stressSteps, suiteSteps } from './plan.js'
+import {
+  durations,
+  probeStep,
+  rustStepName,
+  SEARCH_STEPS,
+  searchAgainStep,
+  stressSteps,
+  suiteSteps,
+} from './plan.js'
 import { inParallel } from './pool.js'
 import { buildForeignPrograms, buildPrograms, type Programs } from './programs.js'
 import { boot, qemuVersion } from './qemu.js'
@@ -152,7 +160,10 @@ class Run {
       throw new Missing(`${addonOf(own)} is missing: npm run build:prebuilt -- --target ${own.name}`)
     }
     const cache = new Cache(join(this.#root, PREBUILT_CACHE))
-    return { programs: await buildForeignPrograms(this.#root, cache, target), addon: dirname(addon) }
+    const { only = /^/ } = this.#options
+    const isWanted = (suite: string) => only.test(rustStepName(suite))
+    const programs = await buildForeignPrograms(this.#root, cache, target, isWanted)
+    return { programs, addon: dirname(addon) }
   }
 
   async #fetchLibraries(): Promise<string[]> {

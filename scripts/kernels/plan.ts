@@ -56,6 +56,11 @@ export function probeStep(): Step {
 /** What the tests cannot build in the guest, where their files lie, and how long what is random takes. */
 const ENVIRONMENT = { URING_SAFE_CANCEL_PROGRAMS: PROGRAMS, TMPDIR: '/disk', SEQUENCES_RUNS: '20' }
 
+/** The step that runs a test program of the core. */
+export function rustStepName(suite: string): string {
+  return `rust ${suite}`
+}
+
 /** The contract's tests. */
 export function suiteSteps({ rust, ava }: Suites): Step[] {
   const limitSeconds = SUITE_LIMIT_SECONDS
@@ -63,7 +68,7 @@ export function suiteSteps({ rust, ava }: Suites): Step[] {
     ...rust.map((name): Step => {
       const args = ['--test-threads=1', ...(RUST_ARGUMENTS[name] ?? [])]
       const command = `${PROGRAMS}/${name}`
-      return { name: `rust ${name}`, command, args, env: ENVIRONMENT, reading: 'cargo', limitSeconds }
+      return { name: rustStepName(name), command, args, env: ENVIRONMENT, reading: 'cargo', limitSeconds }
     }),
     ...ava.map((name): Step => {
       const args = ['node_modules/ava/entrypoints/cli.mjs', `__test__/${name}.js`]

@@ -1,6 +1,6 @@
 /** Building what runs in the guest. It is built as `npm test` builds it, so that mostly nothing is left to do. */
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync } from 'node:fs'
+import { basename, extname, join } from 'node:path'
 
 import type { Cache } from '../common/cache.js'
 import { mustRun } from '../common/commands.js'
@@ -45,28 +45,50 @@ export async function buildPrograms(root: string): Promise<Programs> {
     throw new Missing('there is no addon: npm run build')
   }
   const tests = await cargo(root, ['test', '--workspace', '--all-features', '--no-run'])
-  const core = tests.filter(
-    ({ profile, executable }) => profile.test && executable?.includes('/deps/') === true,
-  )
-  const rustSuites = new Map<string, string>()
-  for (const { target, executable } of core) {
-    const name = target.kind.includes('lib') && target.name === 'uring_safe_cancel' ? 'lib' : target.name
-    const isTest = name === 'lib' || target.kind.includes('test')
-    if (isTest && executable !== null && RUST_SUITES.some((suite) => suite.test(name))) {
-      rustSuites.set(name, executable)
-    }
-  }
-  return { rustSuites, strip: 'strip', ...(await buildTools(root, [])) }
+  return { rustSuites: suitesAmong(tests), strip: 'strip', ...(await buildTools(root, [])) }
 }
 
-/**
- * Builds for another processor what is cheap to build: the stress test and the helpers. The tests of the core would take
- * minutes, and what is particular to a processor, its atomics, is worked as hard by the stress test.
- */
-export async function buildForeignPrograms(root: string, cache: Cache, target: Target): Promise<Programs> {
+/** Builds for another processor. Of the core's tests only those that are wanted: they are the most of it. */
+export async function buildForeignPrograms(
+  root: string,
+  cache: Cache,
+  target: Target,
+  isWanted: (suite: string) => boolean,
+): Promise<Programs> {
   const { args, env, gcc } = await cargoFor(root, cache, target)
+  const suites = suitesOf(root)
+    .filter(isWanted)
+    .flatMap((name) => (name === LIBRARY ? ['--lib'] : ['--test', name]))
+  const test = ['test', '--package', 'uring-safe-cancel', '--all-features', '--no-run', ...suites, ...args]
+  const rustSuites = suites.length === 0 ? [] : await cargo(root, test, env)
   const strip = gcc.replace(/gcc$/, 'strip')
-  return { rustSuites: new Map(), strip, ...(await buildTools(root, args, env)) }
+  return { rustSuites: suitesAmong(rustSuites), strip, ...(await buildTools(root, args, env)) }
+}
+
+/** The unit tests of the core. */
+const LIBRARY = 'lib'
+
+function isSuite(name: string): boolean {
+  return RUST_SUITES.some((suite) => suite.test(name))
+}
+
+/** The core's test programs, before they are built. */
+function suitesOf(root: string): string[] {
+  const files = readdirSync(join(root, 'crates/uring-safe-cancel/tests')).filter(
+    (name) => extname(name) === '.rs',
+  )
+  return [LIBRARY, ...files.map((name) => basename(name, '.rs'))].filter(isSuite)
+}
+
+function suitesAmong(artifacts: readonly Artifact[]): Map<string, string> {
+  const suites = new Map<string, string>()
+  for (const { target, profile, executable } of artifacts) {
+    if (!profile.test || executable?.includes('/deps/') !== true) continue
+    const isLibrary = target.kind.includes('lib') && target.name === 'uring_safe_cancel'
+    const name = isLibrary ? LIBRARY : target.name
+    if ((isLibrary || target.kind.includes('test')) && isSuite(name)) suites.set(name, executable)
+  }
+  return suites
 }
 
 async function buildTools(
