@@ -6,7 +6,6 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -18,6 +17,7 @@ import type { Job } from './job.js'
 import type { Kernel } from './kernel.js'
 import type { Programs } from './programs.js'
 import { sorted } from '../common/sorted.js'
+import { laySystem } from '../common/system-tree.js'
 import { AVA_SUITES, GUEST_FIXTURES, GUEST_PACKAGES } from './suites.js'
 
 export interface Contents {
@@ -43,14 +43,8 @@ const PACKAGE = ['package.json', 'dist', 'binding.cjs']
  * longer than to run them.
  */
 export async function layOut(contents: Contents, tree: string): Promise<void> {
-  for (const name of ['bin', 'lib', 'lib64', 'sbin']) {
-    mkdirSync(join(tree, 'usr', name), { recursive: true })
-    symlinkSync(`usr/${name}`, join(tree, name))
-  }
   for (const name of ['proc', 'sys', 'dev', 'tmp', 'etc', 'root', 'app']) mkdirSync(join(tree, name))
-  for (const library of contents.libraries) copyTree(library, tree)
-  // Fonts of the console, documentation, conversions between encodings that nobody here uses.
-  rmSync(join(tree, 'usr/share'), { recursive: true, force: true })
+  laySystem(contents.libraries, tree)
   writeFileSync(
     join(tree, 'etc/passwd'),
     'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/tmp:/bin/sh\n',
@@ -73,19 +67,6 @@ function layOutNode(node: string | MuslNode, tree: string): void {
     cpSync(node.directory, join(tree, 'opt/node'), { recursive: true })
     cpSync(node.libc, join(tree, 'usr/lib', node.loader))
     symlinkSync(join('/opt/node', node.program), path)
-  }
-}
-
-/** Merges a directory into another, in which some of its directories are links. */
-function copyTree(from: string, to: string): void {
-  for (const entry of readdirSync(from, { withFileTypes: true })) {
-    const [source, target] = [join(from, entry.name), join(to, entry.name)]
-    if (entry.isDirectory()) {
-      mkdirSync(target, { recursive: true })
-      copyTree(source, target)
-    } else if (!existsSync(target)) {
-      cpSync(source, target, { verbatimSymlinks: true })
-    }
   }
 }
 

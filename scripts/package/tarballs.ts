@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { mustRun } from '../common/commands.js'
 import { Missing } from '../common/failure.js'
 import { sorted } from '../common/sorted.js'
-import { addonOf, type Libc, type Target, TARGETS } from '../prebuilt/targets.js'
+import { addonOf, type Target, TARGETS } from '../prebuilt/targets.js'
 
 export interface Tarball {
   name: string
@@ -20,11 +20,10 @@ const LOADER = ['binding.cjs', 'binding.d.cts']
 /** What belongs to the package, from the repository's root. */
 const PACKAGE = ['package.json', 'README.md', 'LICENSE', 'dist', ...LOADER, 'npm']
 
-/** The targets whose addons are built: among them must be this machine's, for each libc. */
-export function builtTargets(root: string, libcs: readonly Libc[]): Target[] {
+/** The targets whose addons are built: those that are needed must be among them. */
+export function builtTargets(root: string, needed: readonly string[]): Target[] {
   const built = TARGETS.filter((target) => existsSync(join(root, addonOf(target))))
-  for (const libc of libcs) {
-    const own = `linux-${process.arch}-${libc}`
+  for (const own of needed) {
     if (!built.some(({ name }) => name === own)) {
       throw new Missing(`there is no prebuilt addon for ${own}: npm run build:prebuilt -- --target ${own}`)
     }
