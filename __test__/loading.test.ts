@@ -1,11 +1,12 @@
 /** Where the native addon cannot be loaded: importing does not throw, and what is said tells why and what to do. */
-import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
 
 import test, { type ExecutionContext } from 'ava'
 
 import { explainLoad } from '../src/load-failure.js'
+import { VERSION } from '../src/version.js'
 import { HOME, runProgram } from './fixtures/programs.js'
 import { directoryFor } from './helpers.js'
 
@@ -124,6 +125,106 @@ test('with the optional package all is well', async (t) => {
     await ring.close()
     console.log(Ring.isSupported())`
   t.like(await runProgram(code, { home: project }), { output: 'true\n', errors: '', status: 0 })
+})
+
+/** A package of the platform with a module in the place of its addon. */
+function pretendAddon(project: string, text: string): void {
+  const place = join(project, 'node_modules', PACKAGE)
+  mkdirSync(place)
+  writeFileSync(
+    join(place, 'package.json'),
+    JSON.stringify({ name: PACKAGE, version: VERSION, main: 'main.cjs' }),
+  )
+  writeFileSync(join(place, 'main.cjs'), text)
+}
+
+test('with an addon of another version: both are named', async (t) => {
+  const project = installed(t)
+  pretendAddon(project, `module.exports = { version: () => '0.0.9' }`)
+  const reason = new RegExp(`is of version 0\\.0\\.9; version ${VERSION} is needed$`)
+  saysSo(t, await find(project), reason, /^install uring-safe-cancel and its addon anew/)
+})
+
+test('with something else in the place of the addon: it says so', async (t) => {
+  const project = installed(t)
+  pretendAddon(project, `module.exports = { probe: 'of something else' }`)
+  saysSo(t, await find(project), /is none of this package/, /anew/)
+})
+
+test('with the optional package, but not its file: it says so', async (t) => {
+  const project = installed(t)
+  const place = join(project, 'node_modules', PACKAGE)
+  mkdirSync(place)
+  const main = `uring-safe-cancel.linux-${process.arch}-gnu.node`
+  writeFileSync(join(place, 'package.json'), JSON.stringify({ name: PACKAGE, version: VERSION, main }))
+  saysSo(
+    t,
+    await find(project),
+    /is installed, but its file is missing$/,
+    new RegExp(`^install ${PACKAGE} anew$`),
+  )
+})
+
+function set(path: string): string {
+  return `process.env.NAPI_RS_NATIVE_LIBRARY_PATH = ${JSON.stringify(path)}`
+}
+
+test('where NAPI_RS_NATIVE_LIBRARY_PATH names no addon of ours, the variable is named', async (t) => {
+  const other = join(directoryFor(t), 'other.cjs')
+  writeFileSync(other, 'module.exports = {}')
+  const remedy = /^unset NAPI_RS_NATIVE_LIBRARY_PATH/
+  saysSo(
+    t,
+    await find(HOME, set('/nowhere.node')),
+    /PATH names \/nowhere\.node, which cannot be loaded/,
+    remedy,
+  )
+  saysSo(t, await find(HOME, set(other)), /is none of this package/, remedy)
+})
+
+test('where Node may load no addons, how to let it', async (t) => {
+  const { output, errors } = await runProgram(
+    `import { Ring } from 'uring-safe-cancel'
+     console.log(JSON.stringify(Ring.probe()))`,
+    { env: { NODE_OPTIONS: '--no-addons' } },
+  )
+  const { reason, remedy } = JSON.parse(output || JSON.stringify({ reason: errors })) as Found['probe']
+  t.regex(reason, /may not be loaded: .*--no-addons/)
+  t.regex(remedy, /--allow-addons/)
+})
+
+test('where the module lies elsewhere, as bundlers lay it: what to tell them', async (t) => {
+  const directory = directoryFor(t)
+  cpSync(join(HOME, 'dist'), join(directory, 'dist'), { recursive: true })
+  writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
+  mkdirSync(join(directory, 'node_modules'))
+  symlinkSync(join(HOME, 'node_modules/typanion'), join(directory, 'node_modules/typanion'))
+  const code = `
+    const { Ring } = await import('./dist/index.js')
+    console.log(JSON.stringify(Ring.probe()))`
+  const { output, errors } = await runProgram(code, { home: directory })
+  const { reason, remedy } = JSON.parse(output || JSON.stringify({ reason: errors })) as Found['probe']
+  t.regex(reason, /is the program bundled\?$/)
+  t.regex(remedy, /external/)
+  // What esbuild makes of `import.meta.url` in CommonJS.
+  const noPlace = Object.assign(new TypeError('The argument "filename" must be a file URL'), {
+    code: 'ERR_INVALID_ARG_VALUE',
+  })
+  t.is(explainLoad(noPlace, 'linux-x64').message, reason.replace(process.arch, 'x64'))
+})
+
+function read(path: string): string {
+  return readFileSync(join(HOME, path), 'utf8')
+}
+
+test('one version everywhere', (t) => {
+  const manifests = [
+    'package.json',
+    ...readdirSync(join(HOME, 'npm')).map((name) => `npm/${name}/package.json`),
+  ]
+  for (const path of manifests) t.is((JSON.parse(read(path)) as { version: string }).version, VERSION, path)
+  t.is(/^\[workspace\.package\]\nversion = "(.*)"$/m.exec(read('Cargo.toml'))?.[1], VERSION)
+  t.true(read('CHANGELOG.md').includes(VERSION))
 })
 
 test('a glibc that is too old is named, as the loader names it', (t) => {

@@ -3,13 +3,13 @@ import { createRequire } from 'node:module'
 
 import type * as Binding from '#binding'
 
-import { explainLoad, type LoadFailure, unsupportedSystem } from './load-failure.js'
+import { explainLoad, type LoadFailure, otherVersion, OVERRIDE, unsupportedSystem } from './load-failure.js'
+import { VERSION } from './version.js'
 
 export type NativeBinding = typeof Binding
 
 type Loaded = { binding: NativeBinding } | { error: LoadFailure }
 
-const require = createRequire(import.meta.url)
 let binding: NativeBinding | undefined
 
 /** Loads the addon once. A failure is not kept: it may have been for want of a descriptor. */
@@ -24,12 +24,18 @@ function tryLoad(): Loaded {
   const { platform, arch } = process
   const unsupported = unsupportedSystem(platform, arch)
   if (unsupported !== undefined) return { error: unsupported }
+  const override = process.env[OVERRIDE]
   try {
-    const found: NativeBinding = require('#binding')
-    return { binding: found }
+    const found: Partial<NativeBinding> = createRequire(import.meta.url)('#binding')
+    const version = found.version?.()
+    return isOurs(found, version) ? { binding: found } : { error: otherVersion(version, override) }
   } catch (error) {
-    return { error: explainLoad(error, `${platform}-${arch}`) }
+    return { error: explainLoad(error, `${platform}-${arch}`, override) }
   }
+}
+
+function isOurs(_found: Partial<NativeBinding>, version: string | undefined): _found is NativeBinding {
+  return version === VERSION
 }
 
 /** Whether the runtime is Node itself. Bun and Deno also claim a version of it. */

@@ -1,10 +1,9 @@
 #!/usr/bin/env node
 /** The command `uring-safe-cancel`. It loads what it needs when it needs it: help and version work anywhere. */
-import { readFileSync } from 'node:fs'
-
 import { DOCTOR_HELP, parseDoctorArguments } from './doctor/arguments.js'
 import { parseArguments, STRESS_HELP } from './stress/arguments.js'
 import { UsageError } from './usage.js'
+import { VERSION } from './version.js'
 
 const HELP = `Usage: uring-safe-cancel <command> [options]
 
@@ -28,13 +27,6 @@ Exit status:
 const FAILED = 1
 const USAGE_ERROR = 64
 
-function version(): string {
-  const manifest: { version: string } = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-  )
-  return manifest.version
-}
-
 interface Common {
   help: boolean
   version: boolean
@@ -43,7 +35,7 @@ interface Common {
 /** Answers `--help` and `--version`, or runs the command. */
 async function answer(options: Common, help: string, run: () => number | Promise<number>): Promise<number> {
   if (options.help) process.stdout.write(help)
-  else if (options.version) process.stdout.write(`${version()}\n`)
+  else if (options.version) process.stdout.write(`${VERSION}\n`)
   else return run()
   return 0
 }
@@ -52,7 +44,7 @@ async function stress(args: string[]): Promise<number> {
   const options = parseArguments(args)
   return answer(options, STRESS_HELP, async () => {
     const { runStress } = await import('./stress/command.js')
-    return runStress(options, version())
+    return runStress(options, VERSION)
   })
 }
 
@@ -60,7 +52,7 @@ async function doctor(args: string[]): Promise<number> {
   const options = parseDoctorArguments(args)
   return answer(options, DOCTOR_HELP, async () => {
     const { runDoctor } = await import('./doctor/command.js')
-    return runDoctor(options, version())
+    return runDoctor(options, VERSION)
   })
 }
 
@@ -73,7 +65,7 @@ async function main([command, ...args]: string[]): Promise<number> {
       process.stdout.write(HELP)
       return 0
     case '--version':
-      process.stdout.write(`${version()}\n`)
+      process.stdout.write(`${VERSION}\n`)
       return 0
     case undefined:
       throw new UsageError('a command is missing: doctor or stress')

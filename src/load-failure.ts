@@ -1,4 +1,9 @@
 /** Why the native addon could not be loaded, and what to do. */
+import { VERSION } from './version.js'
+
+/** Makes what loads the addon take this file, and nothing else. */
+export const OVERRIDE = 'NAPI_RS_NATIVE_LIBRARY_PATH'
+const UNSET = `unset ${OVERRIDE}, or let it name the addon of version ${VERSION}`
 
 /** The processors that there are builds for. */
 const ARCHITECTURES: readonly string[] = ['x64', 'arm64']
@@ -33,38 +38,79 @@ export function unsupportedSystem(platform: string, architecture: string): LoadF
   )
 }
 
-/** Makes sense of what the loader, which tries several files, threw. */
-export function explainLoad(error: unknown, system: string): LoadFailure {
-  const tried = messages(error)
-  const name = PACKAGE.exec(tried.join('\n'))?.[0] ?? `the package for ${system}`
+/** Of an addon that was made for another version of this package, or is none of ours. */
+export function otherVersion(version: string | undefined, override: string | undefined): LoadFailure {
+  const found = version === undefined ? 'is none of this package' : `is of version ${version}`
+  const remedy =
+    override === undefined ? `install uring-safe-cancel and its addon anew: both ${VERSION}` : UNSET
+  return new LoadFailure(`the native addon that was found ${found}; version ${VERSION} is needed`, remedy)
+}
+
+/** Makes sense of what the loader, which tries several files, threw. `override`: what {@link OVERRIDE} says. */
+export function explainLoad(error: unknown, system: string, override?: string): LoadFailure {
+  const tried = errors(error)
+  const fail = (reason: string, remedy: string) => new LoadFailure(reason, remedy, { cause: error })
+  const addon = `the native addon for ${system}`
   const broken = tried.find(
-    (message) => !NOT_FOUND.test(message) && !message.startsWith('Cannot find native'),
+    ({ message }) => !NOT_FOUND.test(message) && !message.startsWith('Cannot find native'),
   )
-  if (broken !== undefined && /too many open files/i.test(broken)) {
-    return new LoadFailure(
-      `the native addon for ${system} cannot be loaded: this process has no descriptor left`,
+  const text = broken?.message ?? ''
+  if (/loading addons is disabled/i.test(text)) {
+    return fail(
+      `${addon} may not be loaded: Node was started with --no-addons, or with --permission and without --allow-addons`,
+      'start it with --allow-addons, or without --no-addons',
+    )
+  }
+  if (/too many open files/i.test(text)) {
+    return fail(
+      `${addon} cannot be loaded: this process has no descriptor left`,
       'close descriptors, or raise their limit (ulimit -n)',
-      { cause: error },
     )
   }
+  if (override !== undefined) {
+    return fail(
+      `${OVERRIDE} names ${override}, which cannot be loaded: ${tried.at(-1)?.message ?? ''}`,
+      UNSET,
+    )
+  }
+  if (tried.length > 0 && tried.every(isBundled)) {
+    return fail(
+      `the files of uring-safe-cancel are not where it looks for ${addon}: is the program bundled?`,
+      'tell the bundler that uring-safe-cancel is external (esbuild: --external:uring-safe-cancel), and install it beside',
+    )
+  }
+  const name = PACKAGE.exec(tried.map(({ message }) => message).join('\n'))?.[0] ?? `package for ${system}`
   if (broken !== undefined) {
-    return new LoadFailure(
-      `the native addon for ${system} is there, but cannot be loaded: ${broken}`,
+    return fail(
+      `${addon} is there, but cannot be loaded: ${text}`,
       `install ${name} anew; it needs glibc 2.17 or musl 1.2.3, or newer`,
-      { cause: error },
     )
   }
-  return new LoadFailure(
-    `the native addon for ${system} is not installed: there is no ${name}`,
+  if (tried.some(({ message }) => /node_modules.*\.node'/.test(message))) {
+    return fail(`${name} is installed, but its file is missing`, `install ${name} anew`)
+  }
+  return fail(
+    `${addon} is not installed: there is no ${name}`,
     'run npm install on this system, with optional dependencies (without --omit=optional); if node_modules or the ' +
       'lock file come from another system, remove them first',
-    { cause: error },
   )
 }
 
-/** The messages of an error and its causes. */
-function messages(error: unknown): string[] {
-  const found: string[] = []
-  for (let at = error; at instanceof Error; at = at.cause) found.push(at.message.split('\n')[0] ?? '')
+/** Whether it says that the package's own files are not found, or that there is no place to look from. */
+function isBundled({ message, code }: Tried): boolean {
+  return /#binding|binding\.cjs/.test(message) || code === 'ERR_INVALID_ARG_VALUE'
+}
+
+interface Tried {
+  message: string
+  code: unknown
+}
+
+/** An error and its causes: the first lines of their messages. */
+function errors(error: unknown): Tried[] {
+  const found: Tried[] = []
+  for (let at = error; at instanceof Error; at = at.cause) {
+    found.push({ message: at.message.split('\n')[0] ?? '', code: 'code' in at ? at.code : undefined })
+  }
   return found
 }

@@ -34,7 +34,7 @@ export function probe(): RingProbe {
   if ('error' in loaded) {
     return {
       supported: false,
-      kernel: process.platform === 'linux' ? release() : 'unknown',
+      kernel: kernelRelease(),
       operations: {},
       flags: {},
       code: 'ENOADDON',
@@ -47,6 +47,15 @@ export function probe(): RingProbe {
   if (failure === undefined) return found
   const { code, reason, remedy } = failure
   return { ...found, code, reason, remedy }
+}
+
+function kernelRelease(): string {
+  try {
+    return process.platform === 'linux' ? release() : 'unknown'
+  } catch {
+    // Deno asks for leave to tell it.
+    return 'unknown'
+  }
 }
 
 export function isSupported(): boolean {

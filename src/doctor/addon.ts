@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import { loadBinding } from '../binding.js'
+import { OVERRIDE } from '../load-failure.js'
 import { loadedObjects } from './host.js'
 
 export interface Addon {
@@ -28,7 +29,7 @@ export function examineAddon(): Addon {
     return { loaded: false, reason, remedy, tried: messages(cause) }
   }
   // What the loader tried is its own affair: what it found is mapped.
-  const path = loadedObjects(/uring-safe-cancel[^/]*\.node$/)[0]
+  const path = process.env[OVERRIDE] ?? loadedObjects(/uring-safe-cancel[^/]*\.node$/)[0]
   return path === undefined ? { loaded: true } : { loaded: true, path, ...ownerOf(path) }
 }
 

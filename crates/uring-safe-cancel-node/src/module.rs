@@ -79,6 +79,12 @@ pub struct NativeProbe {
     pub flags: BTreeMap<String, bool>,
 }
 
+/// The version that this addon is of.
+#[napi]
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
 /// Asks the kernel, with a small ring that is closed again.
 #[napi]
 pub fn probe() -> NativeProbe {
