@@ -1,12 +1,13 @@
 /** The whole run: packs, installs, and checks. */
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 
 import { Cache } from '../common/cache.js'
 import { demand, mustRun } from '../common/commands.js'
 import { Missing } from '../common/failure.js'
-import type { Target } from '../prebuilt/targets.js'
+import { sorted } from '../common/sorted.js'
+import { addonOf, type Target, TARGETS } from '../prebuilt/targets.js'
 import { Checks } from './checks.js'
 import { makeEmulatedNode } from './emulated.js'
 import { makeMuslNode } from './musl-root.js'
@@ -14,6 +15,7 @@ import { checkRuntime } from './on-runtime.js'
 import { HELP, type Options, parseOptions, UsageError } from './options.js'
 import { install, installScripts, lay } from './project.js'
 import { examplesIn } from './readme.js'
+import { manifestOf, Registry } from './registry.js'
 import { fetchRuntime, platformOf, type Runtime } from './runtimes.js'
 import { surround } from './surroundings.js'
 import { builtTargets, expectedFiles, expectedTargetFiles, pack, stage, type Tarball } from './tarballs.js'
@@ -25,6 +27,9 @@ const Exit = { PASSED: 0, FAILED: 1, USAGE: 64, UNAVAILABLE: 69 } as const
 
 /** Below the repository, and ignored by git. */
 const CACHE = '.cache/package'
+
+/** What the package depends on. */
+const DEPENDENCIES = ['typanion']
 
 const IMPORT = `import { Ring } from 'uring-safe-cancel'\nconsole.log(Ring.isSupported())\n`
 const REQUIRE = `const { Ring } = require('uring-safe-cancel')\nconsole.log(Ring.isSupported())\n`
@@ -120,10 +125,54 @@ class Run {
         return sizes(packed)
       })
     }
+    await this.#checkManifests(root, targets, others)
     await this.#lint(root)
+    const dependencies = await Promise.all(
+      DEPENDENCIES.map((name) => pack(join(this.#root, 'node_modules', name), this.#ground)),
+    )
+    const registry = await Registry.open([root, ...others, ...dependencies])
     // One project for all runtimes of a platform.
     const platforms = new Map(runtimes.map((runtime) => [platformOf(runtime), runtime]))
-    for (const runtime of platforms.values()) await this.#install(root, others, runtime)
+    try {
+      for (const runtime of platforms.values()) await this.#install(root, registry, runtime)
+    } finally {
+      registry.close()
+    }
+  }
+
+  /** What npm decides by: which packages it asks for, and which of them it takes. */
+  async #checkManifests(
+    root: Tarball,
+    targets: readonly Target[],
+    tarballs: readonly Tarball[],
+  ): Promise<void> {
+    const { version, optionalDependencies } = await manifestOf(root)
+    await this.#checks.check(
+      `${root.name}: it asks for the packages of all targets, of its own version`,
+      () => {
+        assert.deepEqual(
+          optionalDependencies,
+          Object.fromEntries(
+            sorted(TARGETS.map(({ name }) => `${root.name}-${name}`)).map((name) => [name, version]),
+          ),
+        )
+      },
+    )
+    for (const [index, target] of targets.entries()) {
+      const tarball = tarballs[index]
+      assert.ok(tarball)
+      await this.#checks.check(`${tarball.name}: for its system, its processor, its libc`, async () => {
+        const found = await manifestOf(tarball)
+        const wanted = {
+          version,
+          os: ['linux'],
+          cpu: [target.name.split('-')[1]],
+          libc: [target.libc === 'gnu' ? 'glibc' : target.libc],
+          main: basename(addonOf(target)),
+        }
+        assert.deepEqual(Object.fromEntries(Object.keys(wanted).map((key) => [key, found[key]])), wanted)
+      })
+    }
   }
 
   async #lint(root: Tarball): Promise<void> {
@@ -137,15 +186,15 @@ class Run {
     })
   }
 
-  async #install(root: Tarball, targets: readonly Tarball[], runtime: Runtime): Promise<void> {
+  async #install(root: Tarball, registry: Registry, runtime: Runtime): Promise<void> {
     const project = this.#projectOf(runtime)
     mkdirSync(project)
     const platform = platformOf(runtime)
     // This machine's npm says what it would take on another.
     const more = [`--cpu=${runtime.cpu}`, `--libc=${runtime.libc === 'gnu' ? 'glibc' : runtime.libc}`]
-    const what = `npm installs the tarballs, and of the addons the one for ${platform}`
+    const what = `npm install ${root.name}: of the addons it brings the one for ${platform}`
     await this.#checks.check(what, async () => {
-      const installed = await install(project, root, targets, more)
+      const installed = await install(project, registry.address, more)
       assert.deepEqual(installed, [root.name, `uring-safe-cancel-${platform}`])
       for (const name of installed) assert.deepEqual(installScripts(project, name), [])
     })

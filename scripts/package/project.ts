@@ -14,7 +14,6 @@ import { delimiter, join } from 'node:path'
 
 import { type Output, run } from '../common/commands.js'
 import { Missing } from '../common/failure.js'
-import type { Tarball } from './tarballs.js'
 
 /** What programs of users call, and npm. No cargo, no rustc, no gcc. */
 const PROGRAMS = ['sh', 'mkfifo', 'uname', 'getconf', 'ldd', 'env']
@@ -58,30 +57,18 @@ export function environment(path: string, home: string): NodeJS.ProcessEnv {
   return { PATH: path, HOME: home, TMPDIR: process.env['TMPDIR'] ?? '/tmp', LC_ALL: 'C' }
 }
 
-/**
- * Installs as a user does: the package, and beside it the tarballs of the targets, of which npm takes what fits. (A registry
- * would have them; the package asks for them by name and version.)
- */
-export async function install(
-  project: string,
-  main: Tarball,
-  targets: readonly Tarball[],
-  more: readonly string[],
-): Promise<string[]> {
-  const manifest = {
-    name: 'project-of-a-user',
-    private: true,
-    type: 'module',
-    dependencies: { [main.name]: `file:${main.path}` },
-    optionalDependencies: Object.fromEntries(targets.map(({ name, path }) => [name, `file:${path}`])),
-  }
+/** Installs as a user does, and says what of ours came. */
+export async function install(project: string, registry: string, more: readonly string[]): Promise<string[]> {
+  const manifest = { name: 'project-of-a-user', private: true, type: 'module' }
   writeFileSync(join(project, 'package.json'), JSON.stringify(manifest, undefined, 2))
   const npm = find('npm')
   if (npm === undefined) throw new Missing('npm is missing: apt-get install npm')
-  // Where the registry is, and how it is reached, is this machine's affair.
   const path = makePath(`${project}-install-bin`, process.execPath)
   const place = { directory: project, env: { ...process.env, PATH: path } }
-  await mustRunIn(place, ['node', npm, 'install', '--no-audit', '--no-fund', '--foreground-scripts', ...more])
+  const options = ['--no-audit', '--no-fund', '--foreground-scripts', '--noproxy=127.0.0.1', ...more]
+  // What npm remembers of another run was of another registry.
+  const own = [`--registry=${registry}`, `--cache=${project}-npm-cache`]
+  await mustRunIn(place, ['node', npm, 'install', 'uring-safe-cancel', ...own, ...options])
   return readdirSync(join(project, 'node_modules')).filter((name) => name.startsWith('uring-safe-cancel'))
 }
 
