@@ -1,7 +1,8 @@
 /** The tarballs, made as they are when the packages are published. */
 import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, join, relative } from 'node:path'
 
+import { reachable } from '../common/declarations.js'
 import { mustRun } from '../common/commands.js'
 import { Missing } from '../common/failure.js'
 import { sorted } from '../common/sorted.js'
@@ -18,7 +19,7 @@ export interface Tarball {
 
 const LOADER = ['binding.cjs', 'binding.d.cts']
 /** What belongs to the package, from the repository's root. */
-const PACKAGE = ['package.json', 'README.md', 'LICENSE', 'dist', ...LOADER, 'npm']
+const PACKAGE = ['package.json', 'README.md', 'LICENSE', 'dist', 'binding.cjs', 'npm']
 
 /** The targets whose addons are built: those that are needed must be among them. */
 export function builtTargets(root: string, needed: readonly string[]): Target[] {
@@ -73,12 +74,16 @@ export async function pack(directory: string, destination: string): Promise<Tarb
   }
 }
 
-/** What the root package holds, and nothing else: for each source file what is compiled from it. */
+/**
+ * What the root package holds, and nothing else: what is compiled from each source file, and the declarations that a
+ * program can reach.
+ */
 export function expectedFiles(root: string): string[] {
   const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
   const modules = sources.filter((name) => name.endsWith('.ts')).map((name) => `src/${name.slice(0, -3)}`)
-  const compiled = ['index', ...modules].flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`])
-  return sorted([...compiled, 'binding.cjs', 'binding.d.cts', 'LICENSE', 'package.json', 'README.md'])
+  const compiled = ['index', ...modules].map((name) => `dist/${name}.js`)
+  const declarations = [...reachable(join(root, 'dist/index.d.ts'))].map((path) => relative(root, path))
+  return sorted([...compiled, ...declarations, 'binding.cjs', 'LICENSE', 'package.json', 'README.md'])
 }
 
 /** What the package of a target holds. */
