@@ -18,7 +18,8 @@ export class Cache {
   async directory(name: string, fill: (directory: string) => Promise<void>): Promise<string> {
     const path = join(this.root, name)
     if (existsSync(path)) return path
-    const unfinished = mkdtempSync(join(this.root, 'unfinished-'))
+    // Where the next run removes it if this one is killed.
+    const unfinished = mkdtempSync(join(this.#run(), 'unfinished-'))
     try {
       await fill(unfinished)
       if (!existsSync(path)) renameSync(unfinished, path)

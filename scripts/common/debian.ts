@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { Cache } from './cache.js'
-import { mustRun, run } from './commands.js'
+import { demand, mustRun, run } from './commands.js'
 import { Missing } from './failure.js'
 import { type DebianPackage, parseIndex } from './package-index.js'
 
@@ -34,6 +34,7 @@ export function mirrorsIn(uris: string): Mirror {
 }
 
 export async function configuredMirrors(cache: Cache): Promise<Mirror> {
+  demand('apt-get', 'apt (on Debian or Ubuntu: it fetches packages of Debian)')
   // With lists at hand apt would print the address that the last one was redirected to.
   const lists = cache.scratch('no-lists')
   const options = ['-o', `Dir::State::lists=${lists}`]

@@ -23,12 +23,17 @@ export async function fetchNpm(
   const name = `${wanted.package}@${wanted.version}`
   return cache.directory(name.replace('@', '').replaceAll('/', '+'), async (destination) => {
     const download = cache.scratch('download')
-    const { status, stderr } = await run('npm', ['pack', '--silent', name, '--pack-destination', download], {
-      cwd: download,
-    })
+    const { status, stderr } = await run(
+      'npm',
+      ['pack', '--loglevel=error', name, '--pack-destination', download],
+      {
+        cwd: download,
+      },
+    )
     const [file] = readdirSync(download)
     if (status !== 0 || file === undefined) {
-      throw new Missing(`npm does not give ${name}: ${stderr.trim().split('\n')[0]}`)
+      const [why = `it ended with ${status}`, more = ''] = stderr.trim().split('\n')
+      throw new Missing(`npm does not give ${name}: ${why}; ${more}`)
     }
     const tarball = join(download, file)
     const found = `sha512-${createHash('sha512').update(readFileSync(tarball)).digest('base64')}`

@@ -1,5 +1,5 @@
 /** Building the addon of one target. */
-import { cpSync, mkdirSync } from 'node:fs'
+import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 
@@ -47,14 +47,15 @@ export async function cargoFor(root: string, cache: Cache, target: Target): Prom
   }
 }
 
-/** Builds it, lays it into its package, and says by which rustc it was built. */
+/** Builds it, lays it into its package, and says by which rustc it was built. What lay there before is gone in any case. */
 export async function build(root: string, cache: Cache, target: Target): Promise<string> {
+  const addon = join(root, addonOf(target))
+  rmSync(addon, { force: true })
   const { args, env, directory, rust } = await cargoFor(root, cache, target)
   await mustRun('cargo', ['build', '--release', '--package', CRATE, ...args], {
     cwd: root,
     env: { ...env, CARGO_PROFILE_RELEASE_STRIP: 'symbols', CARGO_PROFILE_RELEASE_DEBUG: 'none' },
   })
-  const addon = join(root, addonOf(target))
   mkdirSync(dirname(addon), { recursive: true })
   cpSync(join(directory, 'release', LIBRARY), addon)
   return rust.name

@@ -1,5 +1,5 @@
 /** The whole run: builds each target, judges it, and tells what came of it. */
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { Cache } from '../common/cache.js'
@@ -80,7 +80,10 @@ async function attempt(root: string, cache: Cache, target: Target, check: boolea
     const how = rust === undefined ? '' : `, by rustc ${rust} in ${seconds} s`
     const needs = demandsOf(elf, target.libc)
     const summary = `${path}: ${elf.bytes.length.toLocaleString('en')} bytes, ${needs}${how}`
-    return { target, faults: faultsOf(elf, target, privatePaths(root)), isMissing: false, summary }
+    const faults = faultsOf(elf, target, privatePaths(root))
+    // Nobody is to pack what does not pass.
+    if (!check && faults.length > 0) rmSync(join(root, path))
+    return { target, faults, isMissing: false, summary }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     return { target, faults: [message], isMissing: error instanceof Missing }

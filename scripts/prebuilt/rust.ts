@@ -19,16 +19,18 @@ export interface Rust {
 
 /** Finds a rustc for the target, and fetches Debian's if it takes that. */
 export async function rustFor(cache: Cache, target: Target): Promise<Rust> {
-  demand('cargo', 'cargo-web rustc-web (or rustup, from https://rustup.rs)')
+  const advice = 'cargo-web rustc-web (or rustup, from https://rustup.rs)'
+  demand('cargo', advice)
   const own = process.env['RUSTC'] ?? 'rustc'
+  if (own === 'rustc') demand(own, advice)
   if (await hasStandardLibrary(own, target)) return describe(own, false)
   const sources = target.libc === 'musl'
   try {
     return await describe(await fetchDebianRust(cache, { sources }), sources)
   } catch (error) {
     if (!(error instanceof Missing)) throw error
-    const advice = `rustup target add ${target.triple} does without Debian's rustc`
-    throw new Missing(`${error.message} (${advice})`, { cause: error })
+    const instead = `rustup target add ${target.triple} does without Debian's rustc`
+    throw new Missing(`${error.message} (${instead})`, { cause: error })
   }
 }
 
