@@ -1,12 +1,16 @@
 /**
  * `npm run docs`: the documentation of the public API (typedoc) and of the crates (rustdoc), into target/, where a
- * warning is an error. Every public symbol must be documented, and the examples of the docstrings and of the README must
- * compile. It reads what `npm run build` made.
+ * warning is an error. Every public symbol must be documented, with units, errors and an example; the examples of the
+ * docstrings and of the README must compile; the links of the Markdown files must lead somewhere. It reads what
+ * `npm run build` made.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 
-import { apiExamples, readmeExamples, type Undocumented } from './docs/examples.js'
 import { checkExamples } from './docs/compile.js'
+import { missingIn } from './docs/demands.js'
+import { apiExamples, readmeExamples } from './docs/examples.js'
+import { deadLinks } from './docs/links.js'
+import type { Reflection } from './docs/reflections.js'
 import { run } from './docs/run.js'
 
 const TYPEDOC = 'docs/api'
@@ -25,7 +29,7 @@ function isInstalled(): boolean {
 }
 
 /** What went wrong, one sentence each. */
-const findings: string[] = []
+const findings: string[] = deadLinks()
 
 if (!existsSync('binding.d.cts')) throw new Error('there is no binding.d.cts yet: npm run build')
 
@@ -33,9 +37,9 @@ if (!isInstalled() && !run('npm', ['ci', '--prefix', TYPEDOC, '--ignore-scripts'
   throw new Error('npm ci failed: without it there is no typedoc')
 }
 if (run(`${TYPEDOC}/node_modules/.bin/typedoc`, ['--options', `${TYPEDOC}/typedoc.json`])) {
-  const { examples, missing } = apiExamples(JSON.parse(readFileSync(API, 'utf8')))
-  findings.push(...missing.map((name: Undocumented) => `${name} has no example`))
-  const all = [...examples, ...readmeExamples(readFileSync('README.md', 'utf8'))]
+  const api: Reflection = JSON.parse(readFileSync(API, 'utf8'))
+  findings.push(...missingIn(api))
+  const all = [...apiExamples(api), ...readmeExamples(readFileSync('README.md', 'utf8'))]
   if (checkExamples(all)) console.log(`${all.length} examples compile`)
   else findings.push('an example does not compile')
 } else {

@@ -26,7 +26,7 @@ export interface EventfdOptions {
 }
 
 /**
- * Makes an eventfd that starts at `initial` (0 to 4294967295), and returns its descriptor, which is yours to close. A
+ * Makes an eventfd whose count starts at `initial` (0 to 4294967295), and returns its descriptor, which is yours to close. A
  * write of eight bytes adds to it; a read waits until it is not 0, takes all of it, and gives eight bytes.
  *
  * It needs the addon, but no io_uring.
@@ -80,9 +80,9 @@ export interface PipeOptions {
  * ```
  */
 export interface PipeEnds {
-  /** What was written comes out of it. */
+  /** The descriptor that what was written comes out of. */
   readFd: number
-  /** What is written to it goes in. */
+  /** The descriptor to write to. */
   writeFd: number
 }
 

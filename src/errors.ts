@@ -98,7 +98,11 @@ export class RingError extends Error {
   /** With `ERR_IO_URING_UNAVAILABLE`: what to do. */
   declare readonly remedy?: string
 
-  /** Made by the library; a program has no need to. */
+  /**
+   * Made by the library; a program has no need to.
+   *
+   * @internal
+   */
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
@@ -129,7 +133,11 @@ export class InvalidStateError extends RingError {
   /** The bytes, in a Buffer of their own. */
   readonly data: Buffer
 
-  /** Made by the library; a program has no need to. */
+  /**
+   * Made by the library; a program has no need to.
+   *
+   * @internal
+   */
   constructor(bytesRead: number, data: Buffer) {
     super(
       'ERR_INVALID_STATE',

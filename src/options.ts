@@ -4,7 +4,7 @@ import * as t from 'typanion'
 import { invalidType, outOfRange } from './errors.js'
 
 /**
- * How persistent a ring's cancels are. Times are in milliseconds, and may have fractions; 0.01 to a day.
+ * How persistent a ring's cancels are. Times are in milliseconds, and may have fractions.
  *
  * @example
  * ```ts
@@ -20,18 +20,19 @@ export interface CancelOptions {
    */
   reissue?: boolean
   /**
-   * The time from the first cancel to the second (default 0.2). A cancel that works completes its operation within
-   * 0.02 ms, a lost one never does: 0.2 is ten times the one and imperceptible.
+   * Milliseconds from the first cancel to the second, 0.01 to a day (default 0.2). A cancel that works completes its
+   * operation within 0.02, a lost one never does: 0.2 is ten times the one and imperceptible.
    */
   firstDelay?: number
   /**
-   * The longest time between two cancels (default 100): the delay doubles up to it. One re-issue is nearly always
-   * enough, so this is about operations that the kernel does not let go: 100 wakes an idle program ten times a second.
+   * The longest time between two cancels, in milliseconds, 0.01 to a day and at least `firstDelay` (default 100): the
+   * delay doubles up to it. One re-issue is nearly always enough, so this is about operations that the kernel does not
+   * let go: 100 wakes an idle program ten times a second.
    */
   maxDelay?: number
   /**
-   * The time after which an operation that does not end is reported as stuck (default 5000): longer than slow disks
-   * take, shorter than people wait.
+   * Milliseconds after its cancellation was asked for, 1 to a day (default 5000), until an operation that does not end is
+   * reported as stuck: longer than slow disks take, shorter than people wait.
    */
   stuckAfter?: number
 }
@@ -61,7 +62,7 @@ export interface RingOptions {
    */
   queueLimit?: number
   /**
-   * Bytes of core memory, at least 65536 (default 1 GiB): what is in flight, and what `ring.alloc()` and reads without a buffer made
+   * Bytes of core memory, 65536 to 2 ** 46 (default 1 GiB): what is in flight, and what `ring.alloc()` and reads without a buffer made
    * and is not yet garbage. Beyond it a call rejects with `ERR_RING_ARENA_FULL`. Untouched pages cost nothing, so the
    * default only stops a leak before the machine's memory does; a read or write of more needs a larger one.
    */

@@ -405,7 +405,7 @@ export class Ring extends EventEmitter<RingEvents> {
 
   /**
    * Opens a path, close-on-exec, and resolves to the descriptor's number, which is yours to close. `flags` as in
-   * node:fs (default `'r'`), `mode` for a new file (default 0o666). It waits where open(2) does: a FIFO for its peer.
+   * node:fs (default `'r'`), `mode` as the permission bits of a new file (default 0o666). It waits where open(2) does: a FIFO for its peer.
    *
    * Cancelled, it leaves no descriptor behind: either you get it, or it is closed. A file that O_CREAT made stays.
    *
@@ -621,7 +621,7 @@ export class Ring extends EventEmitter<RingEvents> {
   }
 
   /**
-   * The counters. They stay readable after the ring's end.
+   * The counters. They stay readable after the ring's end. Never throws.
    *
    * @example
    * ```ts
@@ -633,7 +633,7 @@ export class Ring extends EventEmitter<RingEvents> {
   }
 
   /**
-   * Lets pending operations keep the process alive: the default. Returns the ring.
+   * Lets pending operations keep the process alive: the default. Returns the ring. Never throws.
    *
    * @example
    * ```ts
@@ -646,7 +646,7 @@ export class Ring extends EventEmitter<RingEvents> {
   }
 
   /**
-   * Lets the process end although operations are pending. Returns the ring.
+   * Lets the process end although operations are pending. Returns the ring. Never throws.
    *
    * @example
    * ```ts
@@ -696,7 +696,7 @@ export class Ring extends EventEmitter<RingEvents> {
   }
 
   /**
-   * The same as {@link destroy}, for `await using`.
+   * The same as {@link destroy}, for `await using`. Never rejects.
    *
    * @example
    * ```ts

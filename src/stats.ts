@@ -10,13 +10,13 @@ import type { NativeRing } from './native.js'
  * ```
  */
 export interface CancelAnswers {
-  /** Zero or more: found. */
+  /** How many were zero or more: found. */
   found: number
-  /** -ENOENT: not found, which may mean over, or in a gap between two queues of the kernel. */
+  /** How many were -ENOENT: not found, which may mean over, or in a gap between two queues of the kernel. */
   notFound: number
-  /** -EALREADY: running in a worker thread of the kernel, and signalled. */
+  /** How many were -EALREADY: running in a worker thread of the kernel, and signalled. */
   already: number
-  /** Anything else. */
+  /** How many were anything else. */
   other: number
 }
 
@@ -41,9 +41,9 @@ export interface RingStats {
   queued: number
   /** Operations whose cancellation was asked for: by cancel, signal, timeout, closeFd or destroy. */
   cancelsRequested: number
-  /** Cancels issued to the kernel. */
+  /** How many cancels were issued to the kernel. */
   cancelAttempts: number
-  /** Cancels issued beyond the first for an operation. */
+  /** How many of them were beyond the first for an operation. */
   reissues: number
   /** Operations that completed only after a re-issue: the naive way would have lost them. */
   rescued: number

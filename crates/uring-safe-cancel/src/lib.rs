@@ -1,3 +1,10 @@
+// In the documentation the links lead to items: of two definitions the first counts. Elsewhere, those of the file do.
+//! [`Ring`]: crate::Ring
+//! [`Flushed::again`]: crate::ring::Flushed::again
+//! [`Kernel`]: crate::kernel::Kernel
+//! [`Descriptor::Borrowed`]: crate::Descriptor::Borrowed
+//! [`Ring::destroy`]: crate::Ring::destroy
+//!
 #![doc = include_str!("../DESIGN.md")]
 
 pub mod descriptor;
