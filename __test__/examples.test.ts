@@ -20,10 +20,15 @@ class Running {
   readonly child: ChildProcessWithoutNullStreams
   readonly #ended: Promise<unknown>
 
-  constructor(t: ExecutionContext, command: string, args: string[]) {
+  constructor(t: ExecutionContext, command: string, args: string[], env: NodeJS.ProcessEnv = {}) {
     // One that hangs must not outlive Ava's own timeout.
     const timeout = 1.5 * PATIENCE_MILLISECONDS
-    this.child = spawn(command, args, { cwd: HOME, timeout, killSignal: 'SIGKILL' })
+    this.child = spawn(command, args, {
+      cwd: HOME,
+      env: { ...process.env, ...env },
+      timeout,
+      killSignal: 'SIGKILL',
+    })
     this.child.stdout.on('data', (chunk: Buffer) => (this.output += String(chunk)))
     this.child.stderr.on('data', (chunk: Buffer) => (this.errors += String(chunk)))
     this.#ended = once(this.child, 'close')
@@ -49,6 +54,10 @@ function example(t: ExecutionContext, name: string, ...args: string[]): Running 
   return new Running(t, process.execPath, [...ARGUMENTS, `examples/${name}.ts`, ...args])
 }
 
+function exampleWith(t: ExecutionContext, name: string, env: NodeJS.ProcessEnv): Running {
+  return new Running(t, process.execPath, [...ARGUMENTS, `examples/${name}.ts`], env)
+}
+
 /** On a pseudo-terminal of script(1), whose other side are the process's own streams. */
 function onTerminal(t: ExecutionContext, name: string, ...args: string[]): Running {
   const command = [process.execPath, ...ARGUMENTS, `examples/${name}.ts`, ...args]
@@ -69,13 +78,26 @@ test('each example has a test here', (t) => {
   for (const name of names) t.regex(text, new RegExp(`\\(t, '${name}'`), name)
 })
 
+const STOPPED = /^ring\.read: AbortError: .+, after \d+ ms\nFileHandle\.read: still blocked after 1000 ms\n$/
+
 test('fifo-abort: the ring stops the read, node:fs does not', async (t) => {
-  const running = example(t, 'fifo-abort')
+  const directory = directoryFor(t)
+  const running = exampleWith(t, 'fifo-abort', { TMPDIR: directory })
   t.is(await running.status(), 0, running.errors)
-  t.regex(
-    running.output,
-    /^ring\.read: AbortError: .+, after \d+ ms\nFileHandle\.read: still blocked after 1000 ms\n$/,
-  )
+  t.regex(running.output, STOPPED)
+  t.deepEqual(readdirSync(directory), [])
+})
+
+test("the README's program prints the same, and leaves nothing behind either", async (t) => {
+  const directory = directoryFor(t)
+  const blocks = [...readFileSync(join(HOME, 'README.md'), 'utf8').matchAll(/^```js\n([^]*?)^```$/gm)]
+  const code = blocks.map(([, block = '']) => block).find((block) => block.includes('mkfifo')) ?? ''
+  t.true(code.includes('tmpdir()'), 'elsewhere, what it leaves would not be seen')
+  const args = ['--input-type=module', '--eval', code]
+  const running = new Running(t, process.execPath, args, { TMPDIR: directory })
+  t.is(await running.status(), 0, running.errors)
+  t.regex(running.output, STOPPED)
+  t.deepEqual(readdirSync(directory), [])
 })
 
 test('tty-timeout: an answer on a terminal, and none', async (t) => {
@@ -133,29 +155,41 @@ test('copy-progress: the copy is the same, and the bar arrives', async (t) => {
   }
 })
 
-test('copy-progress: Ctrl-C leaves no half of a file', async (t) => {
-  const directory = directoryFor(t)
-  const from = join(directory, 'from')
-  let tries = 0
-  // A fast machine may be done before the signal: the next file is larger.
-  for (let bytes = 64 * 2 ** 20; ; bytes *= 2) {
-    const to = join(directory, `to-${bytes}`)
-    const handle = await open(from, 'w')
-    await handle.truncate(bytes)
-    await handle.close()
-    const running = example(t, 'copy-progress', from, to)
-    await running.printed('%')
-    running.child.kill('SIGINT')
-    const status = await running.status()
-    tries += 1
-    if (status === 0 && bytes < 2 ** 30) continue
-    t.is(status, 130, running.errors)
-    t.regex(running.errors, /stopped\n$/)
-    t.false(existsSync(to))
-    break
-  }
-  t.log(`${tries} tries`)
+test('copy-progress: a file that says that it has no bytes, and has some', async (t) => {
+  const to = join(directoryFor(t), 'to')
+  const running = example(t, 'copy-progress', '/proc/version', to)
+  t.is(await running.status(), 0, running.errors)
+  t.is(readFileSync(to, 'utf8'), readFileSync('/proc/version', 'utf8'))
 })
+
+for (const [signal, expected] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  test(`copy-progress: ${signal} leaves no half of a file`, async (t) => {
+    const directory = directoryFor(t)
+    const from = join(directory, 'from')
+    let tries = 0
+    // A fast machine may be done before the signal: the next file is larger.
+    for (let bytes = 64 * 2 ** 20; ; bytes *= 2) {
+      const to = join(directory, `to-${bytes}`)
+      const handle = await open(from, 'w')
+      await handle.truncate(bytes)
+      await handle.close()
+      const running = example(t, 'copy-progress', from, to)
+      await running.printed('%')
+      running.child.kill(signal)
+      const status = await running.status()
+      tries += 1
+      if (status === 0 && bytes < 2 ** 30) continue
+      t.is(status, expected, running.errors)
+      t.regex(running.errors, /stopped\n$/)
+      t.false(existsSync(to))
+      break
+    }
+    t.log(`${tries} tries`)
+  })
+}
 
 test('worker-rings: the sums are right, in the order of the files', async (t) => {
   const directory = directoryFor(t)
@@ -172,6 +206,12 @@ test('worker-rings: the sums are right, in the order of the files', async (t) =>
     return `${sum}  ${paths[index]}\n`
   })
   t.is(running.output, lines.join(''))
+})
+
+test('worker-rings: without files it says what it takes', async (t) => {
+  const running = example(t, 'worker-rings')
+  t.is(await running.status(), 64)
+  t.deepEqual([running.output, running.errors], ['', 'Usage: worker-rings.ts FILE...\n'])
 })
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -192,3 +232,22 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     t.is(running.errors, '')
   })
 }
+
+test('graceful-shutdown: characters and lines that reads cut in two', async (t) => {
+  const path = fifoFor(t)
+  const running = example(t, 'graceful-shutdown', path)
+  await running.printed('ready')
+  const writer = await open(path, 'r+')
+  const [first, second] = [Buffer.from('one\ncaf\u00E9'), Buffer.from('\u00E9\nlast')]
+  await writer.write(first.subarray(0, -1))
+  await running.printed('handled: one')
+  await writer.write(second.subarray(1))
+  await running.printed('handled: caf')
+  running.child.kill('SIGTERM')
+  t.is(await running.status(), 0, running.errors)
+  await writer.close()
+  t.is(
+    running.output,
+    'ready\nhandled: one\nhandled: caf\u00E9\nSIGTERM: shutting down\nhandled: last\nhandled 3 lines; 0 operations left\n',
+  )
+})

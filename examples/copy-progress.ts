@@ -1,9 +1,10 @@
 /**
- * Copies a file with a progress bar. Ctrl-C stops it, and leaves no half of a file.
+ * Copies a file with a progress bar. Ctrl-C and SIGTERM stop it, and leave no half of a file.
  *
  *     node --import=./scripts/register.mjs examples/copy-progress.ts FROM TO
  */
 import { stat, unlink } from 'node:fs/promises'
+import { constants } from 'node:os'
 
 import { AbortError, Ring } from 'uring-safe-cancel'
 
@@ -16,7 +17,7 @@ const PIECE = 1 << 20
 const LANES = 4
 
 const controller = new AbortController()
-process.once('SIGINT', () => controller.abort())
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort(signal))
 // `async`: a worker of the kernel copies to and from the page cache, so that the event loop is free.
 const options = { signal: controller.signal, async: true }
 
@@ -24,46 +25,50 @@ const { size } = await stat(from)
 let [next, done] = [0, 0]
 
 function showProgress(): void {
-  const share = size === 0 ? 1 : done / size
+  const share = done < size ? done / size : 1
   const bar = '#'.repeat(Math.floor(share * 40)).padEnd(40, '.')
   process.stderr.write(`\r[${bar}] ${Math.floor(share * 100)} %`)
-}
-
-/** Reads and writes may be short: it goes on where they ended. */
-async function copyPiece(
-  ring: Ring,
-  source: number,
-  target: number,
-  start: number,
-  piece: Buffer,
-): Promise<void> {
-  const end = Math.min(start + PIECE, size)
-  for (let at = start; at < end;) {
-    const { bytesRead } = await ring.read(source, piece, 0, end - at, at, options)
-    if (bytesRead === 0) throw new Error(`${from} became shorter while it was copied`)
-    for (let written = 0; written < bytesRead;) {
-      const left = bytesRead - written
-      written += (await ring.write(target, piece, written, left, at + written, options)).bytesWritten
-    }
-    at += bytesRead
-    done += bytesRead
-    showProgress()
-  }
 }
 
 await using ring = new Ring()
 const source = await ring.open(from)
 const target = await ring.open(to, 'wx')
+
+/** Copies what one read brings, up to `end`, and resolves to how many bytes that was. Writes may be short. */
+async function copySome(at: number, end: number, piece: Buffer): Promise<number> {
+  const { bytesRead } = await ring.read(source, piece, 0, Math.min(end - at, PIECE), at, options)
+  for (let written = 0; written < bytesRead;) {
+    const left = bytesRead - written
+    written += (await ring.write(target, piece, written, left, at + written, options)).bytesWritten
+  }
+  done += bytesRead
+  showProgress()
+  return bytesRead
+}
+
 const lanes = Array.from({ length: LANES }, async () => {
   const piece = ring.alloc(PIECE)
   while (next < size) {
     const start = next
     next += PIECE
-    await copyPiece(ring, source, target, start, piece)
+    const end = Math.min(next, size)
+    for (let at = start; at < end;) {
+      const bytes = await copySome(at, end, piece)
+      if (bytes === 0) throw new Error(`${from} became shorter while it was copied`)
+      at += bytes
+    }
   }
 })
+
+/** What the size does not tell of: files in /proc say that they have 0 bytes, and others grow. */
+async function copyRest(): Promise<void> {
+  const piece = ring.alloc(PIECE)
+  for (let at = size, bytes = -1; bytes !== 0; at += bytes) bytes = await copySome(at, Infinity, piece)
+}
+
 try {
   await Promise.all(lanes)
+  await copyRest()
   await ring.fsync(target)
   showProgress()
   process.stderr.write('\n')
@@ -74,7 +79,7 @@ try {
   await unlink(to)
   if (!(error instanceof AbortError)) throw error
   process.stderr.write('\nstopped\n')
-  process.exitCode = 130
+  process.exitCode = 128 + constants.signals[controller.signal.reason === 'SIGTERM' ? 'SIGTERM' : 'SIGINT']
 } finally {
   await ring.closeFd(source)
   await ring.closeFd(target)

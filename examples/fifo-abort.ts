@@ -1,15 +1,17 @@
 /** A FIFO read that an AbortSignal really stops, beside what node:fs does with the same signal. */
 import { execFileSync } from 'node:child_process'
-import { constants, mkdtempSync } from 'node:fs'
+import { constants, mkdtempSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { Ring } from 'uring-safe-cancel'
 
-const path = join(mkdtempSync(join(tmpdir(), 'example-')), 'fifo')
+const directory = mkdtempSync(join(tmpdir(), 'example-'))
+const path = join(directory, 'fifo')
 execFileSync('mkfifo', [path])
 const fifo = await open(path, constants.O_RDWR) // Nobody writes: a read waits for ever.
+rmSync(directory, { recursive: true }) // What is open stays.
 
 await using ring = new Ring()
 const begun = performance.now()

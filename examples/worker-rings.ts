@@ -35,6 +35,10 @@ function hashElsewhere(paths: string[]): Promise<string[]> {
 
 if (isMainThread) {
   const paths = process.argv.slice(2)
+  if (paths.length === 0) {
+    console.error('Usage: worker-rings.ts FILE...')
+    process.exit(64) // EX_USAGE of sysexits.h.
+  }
   const threads = Math.min(availableParallelism(), paths.length)
   const shares = Array.from({ length: threads }, (_, index) =>
     paths.filter((_path, number) => number % threads === index),
