@@ -15,7 +15,7 @@ Boots Debian kernels in QEMU, and runs the contract's tests and the stress test 
   --seconds N       how long mode raw tries to lose something in each guest (default 180)
   --jobs N          how many guests at once, each with two processors and 2 GiB (default 1)
   --only PATTERN    only the steps whose names match it: nothing is written then
-  --write           write docs/kernels.md also if not all series ran
+  --write           write docs/kernels.md also if not all series ran (x64)
   --no-write        never write it
   --verbose         print the guests' consoles
   --help            print this
@@ -62,6 +62,9 @@ export function parseOptions(args: readonly string[]): Options {
   const { only, write, verbose = false, help = false } = values
   const architecture = oneOf('--arch', ARCHITECTURES, ({ name }) => name, values.arch)
   const processor = oneOf('--cpu', architecture.processors, String, values.cpu)
+  if (write === true && architecture.isCross) {
+    throw new UsageError('--write is for x64: docs/kernels.md tells of nothing else')
+  }
   const node = oneOf('--node', nodesOf(architecture), String, values.node)
   return {
     architecture,
