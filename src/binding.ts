@@ -24,8 +24,10 @@ function tryLoad(): Loaded {
   const { platform, arch } = process
   const unsupported = unsupportedSystem(platform, arch)
   if (unsupported !== undefined) return { error: unsupported }
-  const override = process.env[OVERRIDE]
+  let override: string | undefined
   try {
+    // Here too Deno may ask for leave.
+    override = process.env[OVERRIDE]
     const found: Partial<NativeBinding> = createRequire(import.meta.url)('#binding')
     const version = found.version?.()
     return isOurs(found, version) ? { binding: found } : { error: otherVersion(version, override) }

@@ -67,6 +67,9 @@ export function explainLoad(error: unknown, system: string, override?: string): 
       'close descriptors, or raise their limit (ulimit -n)',
     )
   }
+  if (/^Requires \w+ access/.test(text)) {
+    return fail(`${addon} may not be loaded: ${text}`, 'start Deno with --allow-ffi --allow-read --allow-env')
+  }
   if (override !== undefined) {
     return fail(
       `${OVERRIDE} names ${override}, which cannot be loaded: ${tried.at(-1)?.message ?? ''}`,

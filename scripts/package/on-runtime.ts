@@ -1,8 +1,11 @@
 /** What is checked on each runtime. */
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 import { lostIn, stressRuns } from '../kernels/stress-result.js'
 import { exceptionsOf } from './exceptions.js'
+import { mustRunIn } from './project.js'
 import type { Runtime } from './runtimes.js'
 import { COMMAND, lines, type Surroundings } from './surroundings.js'
 import { RESOLUTIONS } from './typescript.js'
@@ -35,6 +38,19 @@ export async function checkRuntime(runtime: Runtime, surroundings: Surroundings)
     assert.match(found.addon.package ?? '', new RegExp(`^uring-safe-cancel-${surroundings.platform} `))
     return found.addon.package
   })
+  if (runtime.kind === 'deno') {
+    await check('without leave to load it, no ring is supported, and it says why', async () => {
+      const probe = `import { Ring } from 'uring-safe-cancel'; console.log(JSON.stringify(Ring.probe()))`
+      const path = join(surroundings.place.directory, 'probe.mjs')
+      writeFileSync(path, probe)
+      const [program = ''] = surroundings.command()
+      const { supported, remedy } = JSON.parse(
+        await mustRunIn(surroundings.place, [program, 'run', '--no-prompt', path]),
+      ) as { supported: boolean; remedy: string }
+      assert.equal(supported, false)
+      assert.match(remedy, /--allow-ffi/)
+    })
+  }
   await checkFeatures(runtime, surroundings)
   for (const { name: resolution } of RESOLUTIONS) {
     await check(`programs that TypeScript compiled with ${resolution} run`, async () => {
