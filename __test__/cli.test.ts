@@ -1,11 +1,13 @@
 /** The command `uring-safe-cancel`, as it is called. */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import test from 'ava'
+
+import { sandbox } from './fixtures/programs.js'
 
 const CLI = new URL('../dist/src/cli.js', import.meta.url).pathname
 const PACKAGE: { version: string; bin: Record<string, string> } = JSON.parse(
@@ -106,10 +108,12 @@ test('--json prints one document', async (t) => {
   const { status, stdout } = await run(['stress', '--rounds', '100', '--threads', '3', '--json'])
   t.is(status, 0)
   const document = JSON.parse(stdout)
-  t.like(document, { version: PACKAGE.version, node: process.version, ok: true, interrupted: false })
+  const runtime = { name: 'Node', version: process.versions.node }
+  t.like(document, { version: PACKAGE.version, runtime, ok: true, interrupted: false })
   t.is(document.runs.length, 4)
   for (const found of document.runs) {
-    t.like(found, { threads: 3, rounds: 300, problems: [], operations: { submitted: 900, settled: 900 } })
+    t.like(found, { threads: 3, rounds: 300, operations: { submitted: 900, settled: 900 } })
+    t.like(found, { verdict: 'held', problems: [] })
     const { reads, cancels, lost, microseconds, conservation } = found
     t.is(reads.delivered + reads.cancelled, reads.submitted)
     t.is(cancels.issued, cancels.found + cancels.notFound + cancels.already + cancels.other)
@@ -179,17 +183,55 @@ test('a reader that goes away ends it without a complaint', async (t) => {
   t.is(stderr, '')
 })
 
-test('without io_uring: why, what to do, and exit status 2', async (t) => {
-  const sandbox = [
-    'cargo',
-    'run',
-    '--quiet',
-    '--package',
-    'uring-safe-cancel-sandbox',
+test('output that cannot be written: one line, and exit status 1', async (t) => {
+  for (const args of ['doctor', 'doctor --json', '--help', 'stress --rounds 10']) {
+    const command = `exec "${process.execPath}" "${CLI}" ${args} > /dev/full`
+    const child = spawn('sh', ['-c', command], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const [[status], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)])
+    t.is(status, 1, args)
+    t.regex(stderr, /^uring-safe-cancel: what it prints cannot be written: ENOSPC.*\n$/)
+  }
+})
+
+test('without descriptors: a report, or one line that says what to do, and a status that is not 0', async (t) => {
+  t.timeout(120_000, 'the launcher is built')
+  const launcher = await sandbox()
+  const limited = (limit: number): [string, ...string[]] => [
+    launcher,
+    '--nofile',
+    String(limit),
     '--',
-    '--no-io-uring',
-  ] as const
-  const { status, stdout, stderr } = await run(['stress'], undefined, [...sandbox, process.execPath])
+    process.execPath,
+  ]
+  // The least with which this Node loads a module at all.
+  let least = 10
+  const loads = () => {
+    const [program, ...args] = [...limited(least), CLI.replace('cli.js', 'version.js')]
+    return spawnSync(program, args, { stdio: 'ignore' }).status === 0
+  }
+  while (!loads()) least += 1
+  const statuses: (number | null)[] = []
+  for (const extra of [1, 2, 3, 4, 6, 8, 10, 12, 14, 40]) {
+    const { status, stdout, stderr } = await run(['doctor'], undefined, limited(least + extra))
+    statuses.push(status)
+    // Node 20 opens many modules at once, and may have too few for that; later ones open one after the other.
+    if (stdout === '') {
+      t.is(status, 1, stderr)
+      t.regex(stderr, /^uring-safe-cancel: it needs more descriptors than .* \(ulimit -n\): .*\n$/)
+    } else {
+      t.is(stderr, '')
+      t.is(status === 0, stdout.includes(': io_uring works here\n'))
+    }
+  }
+  t.log(`${least} descriptors, and some: ${statuses.join()}`)
+  t.not(statuses[0], 0)
+  t.is(statuses.at(-1), 0)
+})
+
+test('without io_uring: why, what to do, and exit status 2', async (t) => {
+  t.timeout(120_000, 'the launcher is built')
+  const launcher = [await sandbox(), '--no-io-uring', process.execPath] as const
+  const { status, stdout, stderr } = await run(['stress'], undefined, [...launcher])
   t.is(status, 2, stderr)
   t.is(stdout, '')
   t.regex(stderr, /^io_uring is not available here: .+ \(EPERM\); .+allow io_uring_setup.+\n$/)

@@ -62,6 +62,8 @@ export const isExamination = t.isObject({
       problem: t.isOptional(t.isString()),
       inFlight: t.isOptional(t.isNumber()),
       inFlightWanted: t.isNumber(),
+      rings: t.isOptional(t.isNumber()),
+      ringsWanted: t.isOptional(t.isNumber()),
       cancels: t.isOptional(t.isNumber()),
       cancelMilliseconds: t.isOptional(t.isNumber()),
     }),

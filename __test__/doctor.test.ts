@@ -143,7 +143,7 @@ test('little locked memory: smaller rings, or none, and it says so', async (t) =
     t.like(found.lockedMemory, { soft: bytes, hard: bytes, exempt: false })
     if (found.lockedMemory?.counts === false) {
       t.log(`kernel ${version?.join('.')} does not count rings against the limit`)
-      t.like(found.trial, { ok: true, inFlight: found.trial?.inFlightWanted })
+      t.like(found.trial, { ok: true, inFlight: found.trial?.inFlightWanted, rings: undefined })
     } else if (bytes === 0) {
       t.like(found, { status: 2, refusal: { code: 'ENOMEM', by: 'memory' } })
     } else {
@@ -152,6 +152,9 @@ test('little locked memory: smaller rings, or none, and it says so', async (t) =
       t.true(inFlight > 0 && inFlight < inFlightWanted, `${inFlight} of ${inFlightWanted}`)
       const { stdout } = await doctor([], { launcher, home: copies.home, node: copies.node })
       t.regex(stdout, /holds \d+ operations in flight instead of 4092/)
+      const { rings = 0, ringsWanted = 0 } = found.trial ?? {}
+      t.true(rings > 0 && rings < ringsWanted, `${rings} of ${ringsWanted}`)
+      t.regex(stdout, /\n {16}\d+ rings? at once fits? into the limit of locked memory: /)
     }
   }
 })

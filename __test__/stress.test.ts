@@ -108,6 +108,27 @@ test('a thread that crashes fails the run with its error', async (t) => {
   const run = await runScenario(scenario(), 'safe', { program: programFor(t, "throw new Error('broken')") })
   t.is(run.problems.length, 4)
   t.regex(run.problems[0] ?? '', /^thread 0: Error: broken/)
+  t.is(run.verdict, 'failed')
+})
+
+test('a thread that cannot begin for want of memory or descriptors: no verdict, and why', async (t) => {
+  for (const code of ['ERR_IO_URING_UNAVAILABLE', 'EMFILE']) {
+    const thrown = `throw Object.assign(new Error('there is none left'), { code: '${code}' })`
+    const run = await runScenario(scenario(), 'safe', { program: programFor(t, thrown) })
+    t.is(run.verdict, 'not judged')
+    t.is(run.problems.length, 4)
+    t.is(run.problems[0], 'thread 0: there is none left')
+    const table = formatTable([run])
+    t.regex(table, /^ {2}conservation +not judged$/m)
+  }
+  // One that fails for another reason is judged, whatever the others lack.
+  const source = `
+    import { workerData } from 'node:worker_threads'
+    const code = workerData.thread === 2 ? 'ERR_ANOTHER' : 'EMFILE'
+    throw Object.assign(new Error(code), { code })
+  `
+  const mixed = await runScenario(scenario(), 'safe', { program: programFor(t, source) })
+  t.is(mixed.verdict, 'failed')
 })
 
 test('a thread that exits fails the run', async (t) => {
@@ -276,5 +297,5 @@ test('the table shows the modes side by side, and what was lost, or that nothing
     describeLost(some),
     /^raw: lost 4 reads \(3 after the answer -EALREADY, 1 after the answer -ENOENT\)/,
   )
-  t.regex(formatTable([{ ...raw, problems: ['wrong'] }]), /conservation +FAILED/)
+  t.regex(formatTable([{ ...raw, verdict: 'failed' }]), /conservation +FAILED/)
 })

@@ -1,98 +1,56 @@
 #!/usr/bin/env node
-/** The command `uring-safe-cancel`. It loads what it needs when it needs it: help and version work anywhere. */
-import { DOCTOR_HELP, parseDoctorArguments } from './doctor/arguments.js'
-import { parseArguments, STRESS_HELP } from './stress/arguments.js'
-import { UsageError } from './usage.js'
-import { VERSION } from './version.js'
-
-const HELP = `Usage: uring-safe-cancel <command> [options]
-
-Commands:
-  doctor      tell what this machine offers: kernel, io_uring or what forbids it, fallbacks, limits, known faults
-  stress      replicate the report that a cancelled io_uring read may never complete, and show that it does here
-
-Options:
-  -h, --help  print this, or after a command what it takes, and its exit statuses
-  --version   print the version
-
-Exit status:
-  0    all is well
-  1    a check failed, or this program did
-  2    no io_uring here
-  3    the native addon cannot be loaded (doctor)
-  64   wrong arguments
-  130  interrupted by Ctrl-C (stress)
-`
+/**
+ * The command `uring-safe-cancel`. It loads the rest itself, so that it can say in one line that this, or to print what
+ * was found, failed for a reason that lies outside.
+ */
+import { readFileSync } from 'node:fs'
 
 const FAILED = 1
-const USAGE_ERROR = 64
 
-interface Common {
-  help: boolean
-  version: boolean
-}
-
-/** Answers `--help` and `--version`, or runs the command. */
-async function answer(options: Common, help: string, run: () => number | Promise<number>): Promise<number> {
-  if (options.help) process.stdout.write(help)
-  else if (options.version) process.stdout.write(`${VERSION}\n`)
-  else return run()
-  return 0
-}
-
-async function stress(args: string[]): Promise<number> {
-  const options = parseArguments(args)
-  return answer(options, STRESS_HELP, async () => {
-    const { runStress } = await import('./stress/command.js')
-    return runStress(options, VERSION)
-  })
-}
-
-async function doctor(args: string[]): Promise<number> {
-  const options = parseDoctorArguments(args)
-  return answer(options, DOCTOR_HELP, async () => {
-    const { runDoctor } = await import('./doctor/command.js')
-    return runDoctor(options, VERSION)
-  })
-}
-
-const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<number>>> = { doctor, stress }
-
-async function main([command, ...args]: string[]): Promise<number> {
-  switch (command) {
-    case '-h':
-    case '--help':
-      process.stdout.write(HELP)
-      return 0
-    case '--version':
-      process.stdout.write(`${VERSION}\n`)
-      return 0
-    case undefined:
-      throw new UsageError('a command is missing: doctor or stress')
-    default: {
-      const run = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined
-      if (run === undefined) throw new UsageError(`'${command}' is no command: there are doctor and stress`)
-      return run(args)
-    }
-  }
-}
+/** Node opens many modules at once: with this many descriptors or more, loading them does not fail for want of one. */
+const ENOUGH_DESCRIPTORS = 128
 
 // `uring-safe-cancel stress | head` ends without a complaint.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit()
+  if (error.code === 'EPIPE') process.exit()
+  cannotWrite(error)
 })
 
-const given = process.argv.slice(2)
 try {
-  process.exitCode = await main(given)
+  const { main } = await import('./commands.js')
+  process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
-  if (error instanceof UsageError) {
-    const command = given[0] !== undefined && Object.hasOwn(COMMANDS, given[0]) ? ` ${given[0]}` : ''
-    process.stderr.write(`uring-safe-cancel: ${error.message}\nTry uring-safe-cancel${command} --help\n`)
-    process.exitCode = USAGE_ERROR
-  } else {
-    console.error(error)
-    process.exitCode = FAILED
+  if (isForDescriptors(error)) {
+    const what =
+      'it needs more descriptors than this process may have; close some, or raise the limit (ulimit -n)'
+    process.stderr.write(`uring-safe-cancel: ${what}: ${error.message}\n`)
+  } else if (isForRoom(error)) cannotWrite(error)
+  else console.error(error)
+  process.exitCode = FAILED
+}
+
+function cannotWrite({ message }: Error): never {
+  process.stderr.write(`uring-safe-cancel: what it prints cannot be written: ${message}\n`)
+  process.exit(FAILED)
+}
+
+/** Deno throws where Node emits an error. */
+function isForRoom(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && error.code === 'ENOSPC'
+}
+
+/** Of a package that cannot be looked at for want of descriptors, Node says that it is not there. */
+function isForDescriptors(error: unknown): error is Error {
+  if (!(error instanceof Error && 'code' in error)) return false
+  if (error.code === 'EMFILE' || error.code === 'ENFILE') return true
+  return error.code === 'ERR_MODULE_NOT_FOUND' && mostDescriptors() < ENOUGH_DESCRIPTORS
+}
+
+function mostDescriptors(): number {
+  try {
+    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? Infinity)
+  } catch (error) {
+    // What failed first still holds some.
+    return error instanceof Error && 'code' in error && error.code === 'EMFILE' ? 0 : Infinity
   }
 }

@@ -1,6 +1,9 @@
 /** Descriptors, locked memory and address space that run out: clear errors at each stage, nothing leaked or lost. */
+import { release } from 'node:os'
+
 import test from 'ava'
 
+import { countsLockedMemory, parseRelease } from '../../dist/src/doctor/kernels.js'
 import { publicCopies, runProgram, sandbox } from '../fixtures/programs.js'
 
 /** The limit of descriptors: above what Node has open, by enough for every stage. */
@@ -160,6 +163,33 @@ test('RLIMIT_MEMLOCK without privileges, from nothing to plenty: a ring works, o
     'more locked memory is never fewer rings',
   )
   t.true((made.at(-1) ?? 0) > 1)
+})
+
+test('RLIMIT_MEMLOCK: stress does not judge a run whose threads get no rings, and says why', async (t) => {
+  t.timeout(120_000, 'the launcher is built')
+  const { home, launcher, node, remove } = await publicCopies()
+  t.teardown(remove)
+  const user = process.getuid?.() === 0 ? ['--uid', String(50_000 + (process.pid % 5000))] : []
+  // Nine rings, none of which takes less than two pages.
+  const code = `
+    import { spawnSync } from 'node:child_process'
+    const args = ['stress', '--threads', '8', '--rounds', '10', '--mode', 'safe', '--async']
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/src/cli.js', ...args], { encoding: 'utf8' })
+    console.log(JSON.stringify([status, stdout, stderr]))`
+  const setting = { home, node, launcher: [launcher, '--memlock', '65536', ...user, '--'] }
+  const ended = await runProgram(code, setting)
+  const [status, output, errors] = JSON.parse(ended.output) as [number | null, string, string]
+  const version = parseRelease(release())
+  if (version !== undefined && !countsLockedMemory(version)) {
+    t.log('this kernel does not count rings against the limit')
+    t.is(status, 0, errors)
+    t.regex(output, /^ {2}conservation +held$/m)
+    return
+  }
+  t.is(status, 1, errors)
+  t.regex(output, /^ {2}conservation +not judged$/m)
+  t.regex(errors, /^NOT JUDGED: as chosen, mode safe: .*\(ENOMEM\); raise the limit of locked memory/)
+  t.notRegex(errors, /FAILED|\n +at /)
 })
 
 test('RLIMIT_AS: without address space an operation says ENOMEM, those in flight can be cancelled, and later there is some', async (t) => {

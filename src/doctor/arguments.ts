@@ -16,7 +16,7 @@ Options:
 
 Exit status:
   0    io_uring works here
-  1    there is io_uring, but the trial of it failed
+  1    there is io_uring, but the trial of it failed; or this program did, for want of descriptors, say
   2    no io_uring here: the kernel has none, or it is forbidden
   3    the native addon cannot be loaded (another system than Linux, no build for this processor, ...)
   64   wrong arguments

@@ -1,6 +1,7 @@
 /** What the doctor finds, as one document. */
 import { release } from 'node:os'
 
+import { type Runtime, runtimeOf } from '../runtime.js'
 import { probe } from '../support.js'
 import { type Addon, examineAddon } from './addon.js'
 import { type Refusal, refusalOf } from './cause.js'
@@ -27,7 +28,7 @@ export interface Examination {
   ok: boolean
   /** The exit status. */
   status: (typeof Exit)[keyof typeof Exit]
-  runtime: { name: string; version: string; platform: string; architecture: string; libc?: 'glibc' | 'musl' }
+  runtime: Runtime & { platform: string; architecture: string; libc?: 'glibc' | 'musl' }
   kernel: { release: string; series?: string; standing?: 'old' | 'tested' | 'untested' }
   addon: Addon
   permissions: Permissions
@@ -71,7 +72,8 @@ export async function examine(version: string): Promise<Examination> {
     return { ...examination, status: Exit.UNSUPPORTED, refusal: refusalOf(found, rights, kernelVersion) }
   }
   const { operations, flags } = found
-  const trial = await tryRing()
+  const { soft, counts = false, exempt = false } = examination.lockedMemory ?? {}
+  const trial = await tryRing({ isLimited: typeof soft === 'number' && counts && !exempt })
   const status = trial.ok ? Exit.WORKS : Exit.FAILED
   return {
     ...examination,
@@ -85,15 +87,9 @@ export async function examine(version: string): Promise<Examination> {
 }
 
 function runtime(): Examination['runtime'] {
-  const { versions, platform, arch: architecture } = process
-  const [name, version] =
-    versions['bun'] !== undefined
-      ? ['Bun', versions['bun']]
-      : versions['deno'] !== undefined
-        ? ['Deno', versions['deno']]
-        : ['Node', versions.node]
+  const { platform, arch: architecture } = process
   const library = libc()
-  return { name, version, platform, architecture, ...(library && { libc: library }) }
+  return { ...runtimeOf(), platform, architecture, ...(library && { libc: library }) }
 }
 
 function libc(): 'glibc' | 'musl' | undefined {

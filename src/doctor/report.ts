@@ -137,7 +137,7 @@ function bytes({ soft, hard }: Limit): string {
 
 function describeTrial(trial: Trial | undefined): string[] {
   if (trial === undefined) return []
-  const { ok, problem, inFlight, inFlightWanted, cancels, cancelMilliseconds } = trial
+  const { ok, problem, inFlight, inFlightWanted, rings, ringsWanted = 0, cancels, cancelMilliseconds } = trial
   const filled =
     inFlight === undefined
       ? []
@@ -146,6 +146,14 @@ function describeTrial(trial: Trial | undefined): string[] {
             ? `a ring holds ${inFlight} operations in flight instead of ${inFlightWanted}, because the limits of memory allow no more: the rest waits`
             : `a ring holds ${inFlight} operations in flight`,
         ]
+  const limited =
+    rings === undefined
+      ? []
+      : [
+          rings < ringsWanted
+            ? `${rings} ring${rings === 1 ? '' : 's'} at once fit${rings === 1 ? 's' : ''} into the limit of locked memory: a thread beyond that gets none`
+            : `at least ${rings} rings at once fit into the limit of locked memory`,
+        ]
   const cancelled =
     cancels === undefined || cancelMilliseconds === undefined
       ? []
@@ -153,5 +161,7 @@ function describeTrial(trial: Trial | undefined): string[] {
           `a read ended ${cancelMilliseconds} ms after its cancel${cancels > 1 ? `, which took ${cancels}` : ''}`,
         ]
   const end = ok ? 'bytes went through a pipe' : `FAILED: ${problem}`
-  return [...filled, ...cancelled, end].map((text, index) => line(index === 0 ? 'trial' : '', text))
+  return [...filled, ...limited, ...cancelled, end].map((text, index) =>
+    line(index === 0 ? 'trial' : '', text),
+  )
 }

@@ -1,7 +1,9 @@
 /** A trial of the contract in small: a ring is filled, a read is cancelled, and bytes go through a pipe. */
+import { constants } from 'node:os'
 import { setImmediate as turn } from 'node:timers/promises'
 
 import { pipe, PollEvents } from '../descriptors.js'
+import { RingError } from '../errors.js'
 import { DEFAULTS } from '../options.js'
 import { Ring } from '../ring.js'
 
@@ -13,6 +15,10 @@ export interface Trial {
   inFlight?: number
   /** How many of them it should have: fewer are no fault. */
   inFlightWanted: number
+  /** Where locked memory is limited: how many rings this process could have at once, as far as that was tried. */
+  rings?: number
+  /** How many were tried. */
+  ringsWanted?: number
   /** How many cancels the cancelled read took. */
   cancels?: number
   /** From the call of `ring.cancel` to the end of the read, in milliseconds. */
@@ -25,8 +31,16 @@ const RESERVED = 4
 const HANGS_AFTER_MILLISECONDS = 60_000
 const TEXT = 'uring-safe-cancel'
 
+/** More threads with a ring each are rare, and making so many takes some milliseconds. */
+const RINGS_WANTED = 64
+
+/** `isLimited`: whether rings count against a limit. */
+interface Circumstances {
+  isLimited: boolean
+}
+
 /** Never rejects, and never waits for ever. */
-export async function tryRing(): Promise<Trial> {
+export async function tryRing(circumstances: Circumstances): Promise<Trial> {
   const trial: Trial = { ok: false, inFlightWanted: DEFAULTS.completionEntries - RESERVED }
   let watchdog: NodeJS.Timeout | undefined
   const hang = new Promise<never>((_resolve, reject) => {
@@ -34,7 +48,7 @@ export async function tryRing(): Promise<Trial> {
     watchdog = setTimeout(() => reject(new Error(words)), HANGS_AFTER_MILLISECONDS)
   })
   try {
-    await Promise.race([run(trial), hang])
+    await Promise.race([run(trial, circumstances), hang])
     trial.ok = true
   } catch (error) {
     trial.problem = error instanceof Error ? error.message : String(error)
@@ -44,11 +58,12 @@ export async function tryRing(): Promise<Trial> {
   return trial
 }
 
-async function run(trial: Trial): Promise<void> {
+async function run(trial: Trial, { isLimited }: Circumstances): Promise<void> {
   const ring = new Ring()
   try {
     const { readFd, writeFd } = pipe()
     trial.inFlight = await fill(ring, readFd)
+    if (isLimited) await countRings(trial)
     await cancelRead(ring, readFd, trial)
     await transfer(ring, readFd, writeFd)
     await ring.closeFd(readFd)
@@ -70,6 +85,22 @@ async function fill(ring: Ring, fd: number): Promise<number> {
   await ring.cancelAll()
   await polls
   return inFlight
+}
+
+/** Beside the one there is: what a ring that was closed held, the kernel gives back later. */
+async function countRings(trial: Trial): Promise<void> {
+  const others: Ring[] = []
+  try {
+    while (others.length + 1 < RINGS_WANTED) others.push(new Ring())
+  } catch (error) {
+    const isForMemory = error instanceof RingError && error.errno === -constants.errno.ENOMEM
+    // For want of descriptors it says nothing of memory.
+    if (!isForMemory) return
+  } finally {
+    await Promise.all(others.map((ring) => ring.destroy()))
+  }
+  trial.rings = others.length + 1
+  trial.ringsWanted = RINGS_WANTED
 }
 
 /** By a worker of the kernel: that is the read whose cancel may be lost. */

@@ -38,7 +38,8 @@ Options:
 
 Exit status:
   0    everything held (lost operations of mode raw are what it is there to show)
-  1    an operation or a count went missing, mode safe lost an operation, or a thread failed
+  1    an operation or a count went missing, mode safe lost an operation, or a thread failed (if for want of memory
+       or descriptors, the run is called 'not judged')
   2    no io_uring here, or no addon (uring-safe-cancel doctor tells which)
   64   wrong arguments
   130  interrupted by Ctrl-C, and everything held until then

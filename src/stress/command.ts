@@ -72,11 +72,14 @@ class Stress {
       const run = await this.#runMode(scenario, mode)
       runs.push(run)
       for (const problem of run.problems) {
-        process.stderr.write(`FAILED: ${scenario.name}, mode ${mode}: ${problem}\n`)
+        const verdict = run.verdict === 'failed' ? 'FAILED' : 'NOT JUDGED'
+        process.stderr.write(`${verdict}: ${scenario.name}, mode ${mode}: ${problem}\n`)
       }
     }
     this.#print(`\n${formatTable(runs)}\n`)
-    for (const run of runs) if (run.mode === 'raw') this.#print(`  ${describeLost(run)}\n\n`)
+    for (const run of runs) {
+      if (run.mode === 'raw' && run.verdict !== 'not judged') this.#print(`  ${describeLost(run)}\n\n`)
+    }
     return runs
   }
 

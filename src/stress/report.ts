@@ -1,7 +1,8 @@
 /** What a run found, as a table for people and as JSON for programs. */
 import { availableParallelism, release } from 'node:os'
 
-import type { Run } from './run.js'
+import { runtimeOf } from '../runtime.js'
+import type { Run, Verdict } from './run.js'
 
 /** The runs of one scenario, side by side. */
 export function formatTable(runs: readonly Run[]): string {
@@ -38,8 +39,14 @@ const ROWS: readonly Row[] = [
   ['µs from cancel to completion: p50', ({ latency }) => latency.percentile(0.5)],
   ['                              p99', ({ latency }) => latency.percentile(0.99)],
   ['                              max', ({ latency }) => latency.longest],
-  ['conservation', ({ problems }) => (problems.length === 0 ? 'held' : 'FAILED')],
+  ['conservation', ({ verdict }) => VERDICTS[verdict]],
 ]
+
+const VERDICTS: Readonly<Record<Verdict, string>> = {
+  held: 'held',
+  failed: 'FAILED',
+  'not judged': 'not judged',
+}
 
 function cellsOf([label, value]: Row, runs: readonly Run[]): string[] {
   return [label, ...runs.map((run) => formatCell(value(run)))]
@@ -76,7 +83,7 @@ function tenths(value: number): number {
 
 /** A run for programs. Times are in µs. */
 function runToJson(run: Run) {
-  const { scenario, mode, seconds, counts, stats, latency, lost, left, problems } = run
+  const { scenario, mode, seconds, counts, stats, latency, lost, left, problems, verdict } = run
   return {
     scenario: scenario.name,
     threads: scenario.threads,
@@ -100,6 +107,7 @@ function runToJson(run: Run) {
       max: tenths(latency.longest),
     },
     conservation: { added: counts.added, returned: counts.returned, left },
+    verdict,
     problems,
   }
 }
@@ -109,6 +117,7 @@ export function toJson(runs: readonly Run[], version: string, isInterrupted: boo
   const document = {
     version,
     kernel: release(),
+    runtime: runtimeOf(),
     node: process.version,
     processors: availableParallelism(),
     ok: runs.every(({ problems }) => problems.length === 0),

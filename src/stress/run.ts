@@ -9,10 +9,17 @@ import { type Lost, type Task, Word } from './messages.js'
 import type { Mode, Scenario } from './scenario.js'
 import { runThreads, type ThreadOptions } from './threads.js'
 import { addCounts, addStats, type Totals } from './totals.js'
+import { isForWant } from './want.js'
 
 const TICK = 200
 /** An eventfd that has something answers at once. */
 const POLL_MILLISECONDS = 50
+
+/**
+ * The coordinator's own ring, which takes from the eventfds what is left, and closes them. It is made first, so that it is there
+ * when the threads' rings have used all the memory that may be locked; and it is small, so that it takes little of that.
+ */
+const OWN_RING = { entries: 8, completionEntries: 16 }
 
 /** How a run is watched, and stopped before its time. */
 export interface Watch extends ThreadOptions {
@@ -33,31 +40,52 @@ export interface Run extends Totals {
   lost: Map<string, number>
   /** What was left in the eventfds. */
   left: number
-  /** What did not hold: none if the run passed. */
+  /** What did not hold, or why it was not judged: none if the run passed. */
   problems: string[]
+  verdict: Verdict
   /** Whether a thread could not be stopped, so that only a signal ends the process. */
   isHung: boolean
 }
 
+/** `not judged` where threads or rings could not be made, for want of memory or descriptors. */
+export type Verdict = 'held' | 'failed' | 'not judged'
+
 /** Runs a scenario in a mode. */
 export async function runScenario(scenario: Scenario, mode: Mode, watch: Watch = {}): Promise<Run> {
-  const eventfds: number[] = []
   try {
-    while (eventfds.length < scenario.threads) eventfds.push(eventfd())
-    return await runOn(eventfds, scenario, mode, watch)
-  } finally {
-    await closeAll(eventfds)
+    return await runWithRing(new Ring(OWN_RING), scenario, mode, watch)
+  } catch (error) {
+    if (!isForWant(error)) throw error
+    return notRun(scenario, mode, error)
   }
 }
 
-/** Not by node:fs: Deno's knows only the descriptors that it opened. */
-async function closeAll(fds: readonly number[]): Promise<void> {
-  const ring = new Ring()
-  for (const fd of fds) await ring.closeFd(fd)
-  await ring.close()
+async function runWithRing(ring: Ring, scenario: Scenario, mode: Mode, watch: Watch): Promise<Run> {
+  const eventfds: number[] = []
+  try {
+    while (eventfds.length < scenario.threads) eventfds.push(eventfd())
+    return await runOn(ring, eventfds, scenario, mode, watch)
+  } finally {
+    // Not by node:fs: Deno's knows only the descriptors that it opened.
+    for (const fd of eventfds) await ring.closeFd(fd)
+    await ring.close()
+  }
 }
 
-async function runOn(eventfds: number[], scenario: Scenario, mode: Mode, watch: Watch): Promise<Run> {
+/** A run that did not begin. */
+function notRun(scenario: Scenario, mode: Mode, { message }: Error): Run {
+  const nothing = { counts: addCounts([]), stats: addStats([]), latency: new Histogram(), lost: new Map() }
+  const verdict = 'not judged'
+  return { scenario, mode, seconds: 0, ...nothing, left: 0, problems: [message], verdict, isHung: false }
+}
+
+async function runOn(
+  ring: Ring,
+  eventfds: number[],
+  scenario: Scenario,
+  mode: Mode,
+  watch: Watch,
+): Promise<Run> {
   const bytes = Word.count(scenario.threads) * Int32Array.BYTES_PER_ELEMENT
   const words = new Int32Array(new SharedArrayBuffer(bytes))
   const lost = new Map<string, number>()
@@ -75,14 +103,19 @@ async function runOn(eventfds: number[], scenario: Scenario, mode: Mode, watch: 
   const counts = addCounts(results.map((result) => result.counts))
   const stats = addStats(results.map((result) => result.stats))
   // What a thread did that failed is not known, so that nothing can add up.
-  const left = failures.length > 0 ? 0 : await takeRest(eventfds)
+  const left = failures.length > 0 ? 0 : await takeRest(ring, eventfds)
   const problems =
-    failures.length > 0 ? failures : checkConservation({ add: scenario.add, counts, stats, left })
+    failures.length > 0
+      ? failures.map(({ text }) => text)
+      : checkConservation({ add: scenario.add, counts, stats, left })
   const lostCount = [...lost.values()].reduce((sum, count) => sum + count, 0)
   if (mode === 'safe' && lostCount > 0) {
     problems.push(`${lostCount} operations did not end within stuckAfter of their cancel, in mode safe`)
   }
-  return { scenario, mode, seconds, counts, stats, latency, lost, left, problems, isHung }
+  // A read that mode safe lost is a verdict, whatever the threads had not.
+  const isJudged = problems.length > failures.length || failures.some((failure) => !failure.isForWant)
+  const verdict = problems.length === 0 ? 'held' : isJudged ? 'failed' : 'not judged'
+  return { scenario, mode, seconds, counts, stats, latency, lost, left, problems, verdict, isHung }
 }
 
 /** Stops the threads when their time is over, or when the run is interrupted, and tells of their progress. */
@@ -134,8 +167,7 @@ class Clock {
 }
 
 /** The sum of what is left in the eventfds. A read of a blocking one at zero would hang, so each is polled first. */
-async function takeRest(eventfds: number[]): Promise<number> {
-  const ring = new Ring()
+async function takeRest(ring: Ring, eventfds: number[]): Promise<number> {
   const take = async (fd: number) => {
     const options = { timeout: POLL_MILLISECONDS, onCancel: 'resolve' } as const
     const events = await ring.poll(fd, PollEvents.POLLIN, options)
@@ -144,6 +176,5 @@ async function takeRest(eventfds: number[]): Promise<number> {
     return Number(buffer[0])
   }
   const rests = await Promise.all(eventfds.map(take))
-  await ring.close()
   return rests.reduce((sum, rest) => sum + rest, 0)
 }

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 
 import { type FromThread, type Lost, type Task, type ThreadResult, Word } from './messages.js'
+import { isForWant } from './want.js'
 
 /** The time in which a healthy thread gets through a round, however loaded the machine is. */
 const PATIENCE = 30_000
@@ -17,11 +18,18 @@ export interface ThreadOptions {
   patience?: number
 }
 
+/** Why a thread came to no result. */
+export interface ThreadFailure {
+  text: string
+  /** Whether it only could not begin, for want of memory or descriptors. */
+  isForWant: boolean
+}
+
 /** What became of the threads. */
 export interface ThreadsOutcome {
   results: ThreadResult[]
   /** What went wrong, by thread. */
-  failures: string[]
+  failures: ThreadFailure[]
   /** Whether a thread could not even be stopped by force: the process will not end by itself. */
   isHung: boolean
 }
@@ -141,13 +149,14 @@ export async function runThreads(
   return {
     results: ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : [])),
     failures: ends.flatMap((end, index) =>
-      end.status === 'fulfilled' ? [] : [`thread ${index}: ${reasonOf(end.reason)}`],
+      end.status === 'fulfilled' ? [] : [failureOf(index, end.reason)],
     ),
     isHung: stops.includes(false),
   }
 }
 
-function reasonOf(reason: unknown): string {
-  if (!(reason instanceof Error)) return String(reason)
-  return reason.stack ?? reason.message
+function failureOf(thread: number, reason: unknown): ThreadFailure {
+  if (isForWant(reason)) return { text: `thread ${thread}: ${reason.message}`, isForWant: true }
+  const why = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)
+  return { text: `thread ${thread}: ${why}`, isForWant: false }
 }
