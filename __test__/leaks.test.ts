@@ -206,6 +206,21 @@ test('600 rings leave nothing, with operations in flight or without', async (t) 
   })
 })
 
+test('rings whose results outlive them leave nothing but the results', async (t) => {
+  const fd = fileFor(t, Buffer.alloc(3 << 20, 'x'))
+  const into = Buffer.alloc(3 << 20)
+  const results: Buffer[] = []
+  await staysFlat(t, async () => {
+    const ring = new Ring()
+    // 60 MiB at once, which the arena would keep for what comes next.
+    await Promise.all(Array.from({ length: 20 }, () => ring.read(fd, into, { position: 0 })))
+    const { buffer } = await ring.read(fd, { position: 0, length: 16 })
+    results.push(buffer)
+    await ring.close()
+  })
+  t.true(results.every((buffer) => buffer.toString() === 'x'.repeat(16)))
+})
+
 test('80 workers that end with operations in flight leave nothing', async (t) => {
   const { readFd, writeFd } = pipe()
   closeAfter(t, readFd, writeFd)

@@ -1,16 +1,20 @@
 /** AbortSignals: one listener for each signal, however many operations hang on it, and none left behind. */
+import { addAbortListener } from 'node:events'
+
 import type { Operation } from './operation.js'
 
 class Watch {
   readonly operations = new Set<Operation>()
   readonly #signal: AbortSignal
+  readonly #listener: Disposable
 
   constructor(signal: AbortSignal) {
     this.#signal = signal
-    signal.addEventListener('abort', this, { once: true })
+    // Not addEventListener: whoever listens before may stop the event.
+    this.#listener = addAbortListener(signal, () => this.#abort())
   }
 
-  handleEvent(): void {
+  #abort(): void {
     const { reason } = this.#signal
     watches.delete(this.#signal)
     for (const operation of this.operations) operation.engine.cancel(operation, reason)
@@ -19,7 +23,7 @@ class Watch {
 
   stop(): void {
     watches.delete(this.#signal)
-    this.#signal.removeEventListener('abort', this)
+    this.#listener[Symbol.dispose]()
   }
 }
 

@@ -1,4 +1,6 @@
 /** Copying large results out of core memory: so much in each turn of the event loop, so that timers fire. */
+import { setImmediate } from 'node:timers'
+
 import { copyPart, type Part } from './destination.js'
 import type { NativeRing } from './native.js'
 

@@ -2,6 +2,9 @@
  * The traffic of one ring: ids out, completions back. It batches submissions into one flush for each run of
  * microtasks, and settles promises from the array that the native side fills.
  */
+// Not the global ones: tests of programs put clocks of their own in their place.
+import { setImmediate, setTimeout } from 'node:timers'
+
 import { unwatchSignal, watchSignal } from './abort.js'
 import { hasLibuv } from './binding.js'
 import { CopyQueue } from './copies.js'
@@ -146,7 +149,12 @@ export class Engine {
 
   /** What the native side answered to the submission: the operation's promise. */
   begun(operation: Operation, answer: number): Promise<unknown> {
-    return answer < 0 ? this.#reject(operation, refusalError(answer, operation.syscall)) : operation.promise
+    if (answer < 0) return this.#reject(operation, refusalError(answer, operation.syscall))
+    if (operation.cancellation !== undefined) {
+      // A hook or a getter of the program's cancelled it while the native side did not know it.
+      this.native.cancel(operation.id)
+    }
+    return operation.promise
   }
 
   /** The native side does not have the operation. */
@@ -298,6 +306,8 @@ export class Engine {
     const isDrained = this.#words[Header.DRAINED] === 1 && (this.#isDestroyed || this.copies.isEmpty)
     if (!this.#isClosed || !isDrained || this.#isFinished) return
     this.#isFinished = true
+    // No flush will: it lets go of what small results have been copied from.
+    this.native.turn()
     collected.unregister(this)
     this.#events.drained()
     this.memory.close()

@@ -259,6 +259,15 @@ export function invalidValue(name: string, reason: string, actual: unknown): Cod
 }
 
 function describe(value: unknown): string {
+  try {
+    return describeAny(value)
+  } catch {
+    // A proxy that lets nobody look.
+    return 'an object'
+  }
+}
+
+function describeAny(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   if (typeof value === 'function') return `function ${value.name}`
   if (typeof value === 'object') {

@@ -86,7 +86,6 @@ export interface NativeRing {
   turn(): number
   copy(bytes: Uint8Array): number
   release(id: number): number
-  adopt(id: number, bytes: number): ArrayBuffer | number
   alloc(bytes: number, most: number): ArrayBuffer | number
   stats(target: Float64Array): number
   takeReports(): NativeReport[]

@@ -11,8 +11,8 @@ export const Kind = {
   NONE: 0,
   NOP: 1,
   READ: 2,
-  /** A read without a buffer, whose core memory becomes its result's buffer. */
-  READ_ADOPT: 3,
+  /** A read without a buffer that waits for room: its buffer is made when its bytes are there. */
+  READ_LATE: 3,
   WRITE: 4,
   READV: 5,
   WRITEV: 6,
@@ -143,7 +143,6 @@ export class Operation {
 
   /** The cause of its AbortError; the first counts. */
   setCause(cause: unknown): void {
-    if (cause === undefined) return
     this.cancellation ??= new Cancellation()
     this.cancellation.cause ??= cause
   }
@@ -181,7 +180,12 @@ export class Operation {
 
 /** The operation of a promise that a ring returned; `undefined` for anything else. */
 export function findOperation(promise: unknown): Operation | undefined {
-  if (typeof promise !== 'object' || promise === null || !(operationOf in promise)) return undefined
-  const operation = promise[operationOf]
-  return operation instanceof Operation ? operation : undefined
+  if (typeof promise !== 'object' || promise === null) return undefined
+  try {
+    const operation = operationOf in promise ? promise[operationOf] : undefined
+    return operation instanceof Operation ? operation : undefined
+  } catch {
+    // A proxy that lets nobody look.
+    return undefined
+  }
 }

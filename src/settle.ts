@@ -11,7 +11,6 @@ import {
 } from './errors.js'
 import { KEPT_BYTES, Status } from './native.js'
 import { Kind, type Operation } from './operation.js'
-import { copy } from './submissions.js'
 
 function ignore(): void {}
 
@@ -29,7 +28,9 @@ export function settleCompleted(
   const isKept = (status & Status.KEPT) !== 0
   switch (operation.kind) {
     case Kind.READ:
+    case Kind.READ_LATE:
     case Kind.READV: {
+      if (operation.kind === Kind.READ_LATE) makeBuffer(operation)
       const { engine, id, part } = operation
       const mustRelease = isKept && result > KEPT_BYTES
       if (mustRelease && !engine.copies.admits(result, part)) {
@@ -52,9 +53,6 @@ export function settleCompleted(
       }
       return true
     }
-    case Kind.READ_ADOPT:
-      operation.resolve({ bytesRead: result, buffer: adopt(operation, result, isKept) })
-      break
     case Kind.WRITE:
       operation.resolve({ bytesWritten: result, buffer: operation.given })
       break
@@ -80,34 +78,25 @@ export function settleCompleted(
   return true
 }
 
+/** The buffer of a read without one. That of one which never waited is there from the beginning. */
+function makeBuffer(operation: Operation): void {
+  const length = Number(operation.given)
+  const bytes = Buffer.alloc(length)
+  operation.given = bytes
+  operation.part = { bytes, start: 0, length, region: -1, next: undefined }
+}
+
 function finishRead(operation: Operation, result: number, attempts: number, isWhole: boolean): void {
   const { engine, id, kind, given, part } = operation
   if (isWhole) {
     operation.resolve(
-      kind === Kind.READ ? { bytesRead: result, buffer: given } : { bytesRead: result, buffers: given },
+      kind === Kind.READV ? { bytesRead: result, buffers: given } : { bytesRead: result, buffer: given },
     )
     operation.end('completed', attempts)
     return
   }
   operation.reject(new InvalidStateError(result, rescueBytes(engine.native, id, part, result)))
   operation.end('failed', attempts)
-}
-
-/** The buffer of a read without one that waited in the queue, whose memory was allocated late. */
-function adopt({ engine, id, given }: Operation, result: number, isKept: boolean): Buffer {
-  const { native, memory } = engine
-  const adopted = isKept ? native.adopt(id, result) : 0
-  if (typeof adopted === 'number') {
-    const buffer = Buffer.alloc(Number(given))
-    if (isKept) {
-      // A runtime without ArrayBuffers on an addon's memory: rare enough to copy all at once.
-      copy(native, id, 0, 0, buffer, 0, result)
-      native.release(id)
-    }
-    return buffer
-  }
-  memory.adopt(adopted)
-  return Buffer.from(adopted)
 }
 
 export function settleFailed(operation: Operation, errno: number, attempts: number): void {

@@ -129,7 +129,7 @@ function readNew(
     return submitRead(engine, fd, holder, made, made, memory.sliceRegion, 0, wanted, where, options)
   }
   // It waits, and no ArrayBuffer waits with it: that is made when its bytes are there.
-  const late = engine.begin(Kind.READ_ADOPT, fd, holder, options)
+  const late = engine.begin(Kind.READ_LATE, fd, holder, options)
   late.given = wanted
   const answer = submissions.read(
     engine.native,

@@ -65,6 +65,8 @@ function layOutNode(node: string | MuslNode, tree: string): void {
   } else {
     // Programs for glibc run beside it.
     cpSync(node.directory, join(tree, 'opt/node'), { recursive: true })
+    // What is fetched is its owner's alone, and tests run it as another user.
+    chmodSync(join(tree, 'opt/node'), 0o755)
     cpSync(node.libc, join(tree, 'usr/lib', node.loader))
     symlinkSync(join('/opt/node', node.program), path)
   }

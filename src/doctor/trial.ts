@@ -47,30 +47,31 @@ export async function tryRing(circumstances: Circumstances): Promise<Trial> {
     const words = `an operation did not end within ${HANGS_AFTER_MILLISECONDS / 1000} s`
     watchdog = setTimeout(() => reject(new Error(words)), HANGS_AFTER_MILLISECONDS)
   })
+  let ring: Ring | undefined
   try {
-    await Promise.race([run(trial, circumstances), hang])
+    ring = new Ring()
+    await Promise.race([run(ring, trial, circumstances), hang])
     trial.ok = true
   } catch (error) {
     trial.problem = error instanceof Error ? error.message : String(error)
   } finally {
     clearTimeout(watchdog)
+    // One that hangs must not keep the process: that ends, and the kernel with it what it holds.
+    const destroyed = ring?.destroy()
+    if (trial.ok) await destroyed
+    else ring?.unref()
   }
   return trial
 }
 
-async function run(trial: Trial, { isLimited }: Circumstances): Promise<void> {
-  const ring = new Ring()
-  try {
-    const { readFd, writeFd } = pipe()
-    trial.inFlight = await fill(ring, readFd)
-    if (isLimited) await countRings(trial)
-    await cancelRead(ring, readFd, trial)
-    await transfer(ring, readFd, writeFd)
-    await ring.closeFd(readFd)
-    await ring.closeFd(writeFd)
-  } finally {
-    await ring.destroy()
-  }
+async function run(ring: Ring, trial: Trial, { isLimited }: Circumstances): Promise<void> {
+  const { readFd, writeFd } = pipe()
+  trial.inFlight = await fill(ring, readFd)
+  if (isLimited) await countRings(trial)
+  await cancelRead(ring, readFd, trial)
+  await transfer(ring, readFd, writeFd)
+  await ring.closeFd(readFd)
+  await ring.closeFd(writeFd)
 }
 
 /** Where the limit of locked memory is low, a ring has fewer entries than asked for: more operations wait. */

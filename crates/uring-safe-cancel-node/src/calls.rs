@@ -33,7 +33,6 @@ const FUNCTIONS: &[(&CStr, Callback)] = &[
     (c"turn", turn),
     (c"copy", memory::copy),
     (c"release", memory::release),
-    (c"adopt", memory::adopt),
     (c"alloc", memory::alloc),
     (c"stats", stats),
     (c"takeReports", take_reports),

@@ -74,8 +74,8 @@ impl Regions {
         is_sane.then(|| region.memory.slice(start as usize, length as usize)).flatten()
     }
 
-    /// An ArrayBuffer on `memory`, and the region's number. Gives the memory back if the runtime allows
-    /// no external memory.
+    /// An ArrayBuffer on `memory`, and the region's number. `None` if the runtime allows no external
+    /// memory.
     ///
     /// # Safety
     ///
@@ -84,7 +84,7 @@ impl Regions {
         &self,
         env: sys::napi_env,
         memory: Memory,
-    ) -> Result<(sys::napi_value, u32), Memory> {
+    ) -> Option<(sys::napi_value, u32)> {
         let (address, length) = (memory.as_mut_ptr(), memory.len());
         let mut table = lock(&self.table);
         let number = table.free.pop().unwrap_or(table.regions.len() as u32);
@@ -111,11 +111,11 @@ impl Regions {
         };
         if status != sys::Status::napi_ok {
             // SAFETY: the buffer was not made, so nobody else has the holder.
-            drop(unsafe { Box::from_raw(holder) });
-            return Err(self.take_back(number));
+            unsafe { Box::from_raw(holder) }.give_back(env);
+            return None;
         }
         if !self.has_sentinel {
-            return Ok((buffer, number));
+            return Some((buffer, number));
         }
         // SAFETY: `env` runs a callback, and the buffer is its value. A count of 0 is a weak reference.
         unsafe { sys::napi_create_reference(env, buffer, 0, &mut reference) };
@@ -126,16 +126,7 @@ impl Regions {
         drop(table);
         // SAFETY: the caller vouches for `env`.
         unsafe { self.post_sentinel(env) };
-        Ok((buffer, number))
-    }
-
-    /// The memory of a region that nobody has heard of.
-    fn take_back(&self, number: u32) -> Memory {
-        let mut table = lock(&self.table);
-        let region = table.regions[number as usize].take().expect("it was put there");
-        table.free.push(number);
-        table.live -= 1;
-        region.memory
+        Some((buffer, number))
     }
 
     /// Makes a sentinel that is newer than every other ArrayBuffer.

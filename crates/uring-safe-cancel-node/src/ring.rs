@@ -301,6 +301,14 @@ impl NodeRing {
         }
     }
 
+    /// The ring is finished: small results were copied.
+    pub(crate) fn release_all(&mut self) {
+        self.kept.release_flushed();
+        if let Some(core) = &self.core {
+            core.arena().retire();
+        }
+    }
+
     /// The memory of a completed read that waits to be copied out.
     pub(crate) fn kept(&mut self, id: u32) -> Option<&mut Kept> {
         self.kept.by_id.get_mut(id as usize)

@@ -76,6 +76,7 @@ pub(crate) unsafe fn finish(ring: *mut NodeRing) {
     let (core, waker) = unsafe {
         let ring = &mut *ring;
         ring.completions.forget();
+        ring.release_all();
         for reference in &mut ring.references {
             let reference = std::mem::replace(reference, ptr::null_mut());
             if !reference.is_null() {

@@ -29,6 +29,8 @@ const SLAB_SHARE: usize = 16;
 /// How many bytes of large mappings are kept for the next request of the same size: mapping and
 /// faulting a mebibyte costs more than copying it.
 const IDLE_BYTES: usize = 64 << 20;
+/// How many free bytes of all kinds are kept: what a burst needed and nobody needs any more goes back.
+const FREE_BYTES: usize = 2 * IDLE_BYTES;
 
 /// How much of an arena is in use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,14 +59,26 @@ struct State {
     free: [Vec<(Arc<Mapping>, usize)>; CLASSES.len()],
     idle: Vec<Mapping>,
     idle_bytes: usize,
-    /// Whether a piece came back since the last [`State::reclaim`].
-    has_changed: bool,
+    /// How many pieces came back since the last [`State::reclaim`].
+    returned: usize,
+    /// Nobody will ask for memory any more.
+    is_retired: bool,
 }
 
 impl State {
+    /// Whether it is time to unmap. Looking costs as much as there is free, so it must have grown by half.
+    fn is_due(&self) -> bool {
+        let ArenaUse { mapped, held } = self.usage;
+        if !self.is_retired && mapped - held <= FREE_BYTES {
+            return false;
+        }
+        let pieces = self.idle.len() + self.free.iter().map(Vec::len).sum::<usize>();
+        held == 0 || 2 * self.returned >= pieces
+    }
+
     /// Unmaps what nobody holds: idle mappings, and slabs whose pieces have all come back.
     fn reclaim(&mut self) {
-        if !std::mem::take(&mut self.has_changed) {
+        if std::mem::take(&mut self.returned) == 0 {
             return;
         }
         self.usage.mapped -= std::mem::take(&mut self.idle_bytes);
@@ -130,6 +144,14 @@ impl Arena {
     /// The most it maps, in bytes.
     pub fn limit(&self) -> usize {
         self.shared.limit
+    }
+
+    /// Nobody will ask for memory any more: what is free is unmapped now, and the rest when it comes back.
+    pub fn retire(&self) {
+        let mut state = self.shared.lock();
+        state.is_retired = true;
+        state.returned += 1;
+        state.reclaim();
     }
 
     /// What is in use now.
@@ -236,7 +258,7 @@ impl Shared {
         };
         poison::forbid(mapping.address().as_ptr() as usize + start, size);
         let mut state = self.lock();
-        state.has_changed = true;
+        state.returned += 1;
         match origin {
             Origin::Class(class) => {
                 state.usage.held -= size;
@@ -252,6 +274,9 @@ impl Shared {
                     _ => state.usage.mapped -= size,
                 }
             }
+        }
+        if state.is_due() {
+            state.reclaim();
         }
     }
 }
@@ -271,6 +296,38 @@ mod tests {
         assert_ne!(second.address(), address, "the clone still holds the piece");
         drop(also_first);
         assert_eq!(arena.allocate(4096).unwrap().address(), address);
+    }
+
+    #[test]
+    fn clause_7_what_a_burst_needed_is_unmapped_when_it_comes_back() {
+        for size in [4 << 10, 256 << 10, 1 << 20] {
+            let arena = Arena::new(1 << 30);
+            let burst: Vec<_> =
+                (0..(400 << 20) / size).map(|_| arena.allocate(size).unwrap()).collect();
+            assert!(arena.usage().held >= 400 << 20);
+            drop(burst);
+            let ArenaUse { mapped, held } = arena.usage();
+            assert_eq!(held, 0);
+            assert!(mapped <= FREE_BYTES + SLAB_BYTES, "{mapped} bytes of pieces of {size}");
+            assert!(mapped > 0, "some is kept for the next");
+        }
+    }
+
+    #[test]
+    fn clause_7_a_retired_arena_keeps_nothing_but_what_is_held() {
+        let arena = Arena::new(1 << 30);
+        let kept = arena.allocate(4 << 10).unwrap();
+        let mut others: Vec<_> = (0..1000).map(|_| arena.allocate(4 << 10).unwrap()).collect();
+        let large = arena.allocate(2 << 20).unwrap();
+        drop(others.split_off(500));
+        let before = arena.usage().mapped;
+        arena.retire();
+        assert!(arena.usage().mapped < before, "what was free");
+        drop(large);
+        drop(others);
+        assert!(arena.usage().mapped <= 2 * SLAB_BYTES, "{:?}", arena.usage());
+        drop(kept);
+        assert_eq!(arena.usage(), ArenaUse::default());
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use super::{answer, with};
 use crate::arguments::from_int;
 use crate::completions::{Given, Header};
-use crate::ring::{refusal, Kept, NodeRing};
+use crate::ring::{refusal, Kept};
 use napi::sys;
-use uring_safe_cancel::{ArenaError, Memory};
+use uring_safe_cancel::ArenaError;
 
 /// copy(bytes): copies `length` of the kept memory of a completed read, or of one of its parts, from `position`, into
 /// `bytes` at `start` (see [`Given`]). Answers `length`, or -1 if the destination is detached or too small.
@@ -56,32 +56,6 @@ pub(super) unsafe extern "C" fn release(
     }
 }
 
-/// adopt(id, bytes): an ArrayBuffer on the kept memory, whose content beyond `bytes` is zeroed. Its
-/// region is in the header. A number if there is no such memory, or if the runtime allows no ArrayBuffer on it: it is
-/// kept then.
-pub(super) unsafe extern "C" fn adopt(
-    env: sys::napi_env,
-    info: sys::napi_callback_info,
-) -> sys::napi_value {
-    // SAFETY: see `copy`.
-    unsafe {
-        with::<2, _>(env, info, |ring, arguments| {
-            let id = arguments.uint(0);
-            let kept = ring.kept(id).map(std::mem::take);
-            let Some(Kept::One(memory)) = kept else { return from_int(env, refusal::BAD_ARGUMENT) };
-            let filled = (arguments.uint(1) as usize).min(memory.len());
-            // What another operation left there is none of this one's business.
-            std::ptr::write_bytes(memory.as_mut_ptr().add(filled), 0, memory.len() - filled);
-            expose(env, ring, memory).unwrap_or_else(|memory| {
-                if let Some(kept) = ring.kept(id) {
-                    *kept = Kept::One(memory);
-                }
-                from_int(env, refusal::NOT_EXTERNAL)
-            })
-        })
-    }
-}
-
 /// alloc(bytes, most): an ArrayBuffer of zeros on core memory. Its region is in the header. A number if
 /// there is no memory, or if more than `most` bytes of the arena were held then.
 pub(super) unsafe extern "C" fn alloc(
@@ -97,8 +71,13 @@ pub(super) unsafe extern "C" fn alloc(
                 return from_int(env, refusal::ARENA_FULL);
             }
             match core.arena().allocate_zeroed(bytes) {
-                Ok(memory) => expose(env, ring, memory)
-                    .unwrap_or_else(|_| from_int(env, refusal::NOT_EXTERNAL)),
+                Ok(memory) => match ring.regions.expose(env, memory) {
+                    Some((buffer, region)) => {
+                        ring.completions.set_header(Header::Region, region as i32);
+                        buffer
+                    }
+                    None => from_int(env, refusal::NOT_EXTERNAL),
+                },
                 Err(ArenaError::Full { .. }) => from_int(env, refusal::ARENA_FULL),
                 Err(ArenaError::Map(error)) => {
                     from_int(env, -error.raw_os_error().unwrap_or(libc::ENOMEM))
@@ -106,18 +85,4 @@ pub(super) unsafe extern "C" fn alloc(
             }
         })
     }
-}
-
-/// # Safety
-///
-/// `env` is that of a running callback.
-unsafe fn expose(
-    env: sys::napi_env,
-    ring: &NodeRing,
-    memory: Memory,
-) -> Result<sys::napi_value, Memory> {
-    // SAFETY: the caller vouches for `env`.
-    let (buffer, region) = unsafe { ring.regions.expose(env, memory) }?;
-    ring.completions.set_header(Header::Region, region as i32);
-    Ok(buffer)
 }
