@@ -435,7 +435,8 @@ export class Ring extends EventEmitter<RingEvents> {
    * if the ring is full, or destroyed meanwhile.
    *
    * A FileHandle, or another object with a `close` method, is closed by that; and in a worker thread, or in Deno, a number
-   * that node:fs opened is closed by node:fs, which would otherwise close it once more later.
+   * that node:fs opened is closed by node:fs, which would otherwise close it once more later. What this library opened in a
+   * worker has to be closed there, by this.
    *
    * @throws (as a rejection) TypeError and RangeError for what is no descriptor; EBADF and EIO of close(2); `ERR_RING_CLOSED`.
    * @example
