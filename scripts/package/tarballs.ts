@@ -40,6 +40,8 @@ export async function stage(root: string, directory: string): Promise<void> {
   }
   await mustRun('npm', ['run', 'prepack'], { cwd: root })
   for (const name of PACKAGE) cpSync(join(root, name), join(directory, name), { recursive: true })
+  // What packing left out the repository's own tests and examples need.
+  await mustRun('npm', ['run', 'build:ts'], { cwd: root })
   // napi publishes all targets or none. What was not built is not packed here: an empty file stands for it.
   for (const target of TARGETS) writeFileSync(join(directory, addonOf(target)), '', { flag: 'a' })
   // As prepublishOnly does: it names the packages of the targets as optional dependencies.
