@@ -100,6 +100,24 @@ test('clause 2, live: no provoked race loses a cancelled read', async (t) => {
   t.true(cancelAnswers.already > 0, 'no cancel met a running worker: the test proved nothing')
 })
 
+test('clause 2, live: several asynchronous reads of one pipe end, and cancel, one by one', async (t) => {
+  const ring = ringFor(t)
+  const { readFd, writeFd } = pipe()
+  closeAfter(t, readFd, writeFd)
+  for (let round = 0; round < 5; round += 1) {
+    const reads = [0, 1, 2, 3].map(() => ring.read(readFd, { length: 1, async: true, onCancel: 'resolve' }))
+    // They have to wait in the kernel, each time anew: before 6.9 that is what workers spin on.
+    for (let came = 0; came < 3; came += 1) {
+      await delay(20)
+      await ring.write(writeFd, 'x')
+    }
+    await until(() => ring.stats().inFlight === 1)
+    t.is(await ring.cancelFd(readFd), 1)
+    const results = await Promise.all(reads)
+    t.is(results.filter((result) => result === CANCELLED).length, 1)
+  }
+})
+
 test('clause 2, live: without re-issue the same race loses reads; the loss is reported, and stays tracked', async (t) => {
   const ring = ringFor(t, { cancel: { reissue: false, stuckAfter: 30 } })
   const event = eventfd()

@@ -76,6 +76,14 @@ const FAULTS: readonly KnownFault[] = [
     answer: 'the library cancels again until the operation has completed',
   },
   {
+    id: 'spinning-worker',
+    kernels: 'before 6.9',
+    until: [6, 9],
+    fault:
+      'two `async` reads of one pipe, terminal or device may spin inside the kernel for ever, where nothing can end the process',
+    answer: 'the library ignores `async` there',
+  },
+  {
     id: 'swapped-writes',
     kernels: 'before 6.4',
     until: [6, 4],

@@ -164,4 +164,9 @@ pub trait Kernel {
 
     /// The monotonic clock.
     fn now(&self) -> Nanoseconds;
+
+    /// Whether an operation on this descriptor may be given to a worker (`IOSQE_ASYNC`) that could do without.
+    fn may_use_worker(&self, _number: RawFd) -> bool {
+        true
+    }
 }

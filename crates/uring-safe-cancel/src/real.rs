@@ -3,6 +3,7 @@
 mod probe;
 mod registered;
 mod setup;
+mod workers;
 
 pub use probe::{probe, Probe, Unsupported};
 pub use setup::{Fallbacks, SetupError};
@@ -29,6 +30,8 @@ pub struct RealKernel {
     ring: Ring,
     name: Name,
     fallbacks: Fallbacks,
+    /// Whether its workers can be given every file.
+    workers_take_everything: bool,
     /// The deadlines of a timer and of its change. The kernel copies them when it takes the SQE,
     /// before `enter` returns; until then they stay where they are.
     deadlines: Box<[Timespec; 2]>,
@@ -54,6 +57,7 @@ impl RealKernel {
             name: Name::register(&ring),
             ring: Ring(ring),
             fallbacks,
+            workers_take_everything: workers::take_everything(),
             deadlines: Box::new([zero, zero]),
             thread: PhantomData,
         })
@@ -230,5 +234,9 @@ impl Kernel for RealKernel {
         // SAFETY: the pointer is to a timespec of this frame. The monotonic clock always exists.
         unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
         time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+    }
+
+    fn may_use_worker(&self, number: RawFd) -> bool {
+        self.workers_take_everything || workers::take(number)
     }
 }

@@ -9,6 +9,7 @@ use crate::{Operation, Verdict};
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ pub(super) struct State {
     pub(super) withhold_updates: bool,
     /// What operations complete with as soon as they are taken, if at all.
     pub(super) instant: Option<i32>,
+    /// Whether its workers must not be given anything that can do without.
+    pub(super) spares_workers: bool,
     entries: usize,
     completions: usize,
     queue: VecDeque<Submission>,
@@ -326,6 +329,10 @@ impl Kernel for Fake {
 
     fn now(&self) -> Nanoseconds {
         self.0.borrow().now
+    }
+
+    fn may_use_worker(&self, _number: RawFd) -> bool {
+        !self.0.borrow().spares_workers
     }
 }
 

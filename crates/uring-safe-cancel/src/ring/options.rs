@@ -42,7 +42,8 @@ impl Options {
 /// What an operation may ask for beside its work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extra {
-    /// `IOSQE_ASYNC`: a worker thread of the kernel does it, and the submitting thread never copies.
+    /// `IOSQE_ASYNC`: a worker thread of the kernel does it, and the submitting thread never copies. Ignored where
+    /// the kernel's workers would spin ([`Kernel::may_use_worker`](crate::kernel::Kernel::may_use_worker)).
     pub asynchronous: bool,
     /// Cancels the operation after this time.
     pub timeout: Option<Duration>,

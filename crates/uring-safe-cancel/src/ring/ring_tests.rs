@@ -668,6 +668,19 @@ fn clause_4_nothing_lost_async_that_is_refused_is_submitted_plain() {
 }
 
 #[test]
+fn clause_2_live_what_a_worker_would_spin_on_is_submitted_plain_and_an_open_is_not() {
+    let (mut ring, fake) = ring();
+    fake.script(|s| s.spares_workers = true);
+    let file = seekable();
+    let extra = Extra { asynchronous: true, timeout: None };
+    let read = submit_at_position(&mut ring, &file, extra, 7);
+    let open = Open::new(ring.arena(), c"a FIFO", libc::O_RDONLY, 0).unwrap();
+    let open = submit_with(&mut ring, open, extra, 8);
+    settle(&mut ring);
+    assert_eq!((fake.submissions(read), fake.submissions(open)), (vec![false], vec![true]));
+}
+
+#[test]
 fn clause_4_nothing_lost_an_open_that_may_wait_is_never_submitted_plain() {
     for asynchronous in [false, true] {
         for (errno, submissions) in [(libc::EAGAIN, 1), (libc::ECANCELED, 1), (libc::EINTR, 2)] {
