@@ -113,7 +113,13 @@ function line(number: number, record: GuestRecord, nonce = NONCE): string {
   return `${MARK} ${nonce} ${number} ${JSON.stringify(record)}`
 }
 
-const begin: GuestRecord = { type: 'begin', kernel: '5.10.0-46', node: 'v20.1.2', processor: 'QEMU' }
+const begin: GuestRecord = {
+  type: 'begin',
+  kernel: '5.10.0-46',
+  node: 'v20.1.2',
+  processor: 'QEMU',
+  processors: 2,
+}
 const stepRecord = (of: StepResult): GuestRecord => ({ type: 'step', result: of })
 const end = (count: number): GuestRecord => ({ type: 'end', steps: count })
 
@@ -211,8 +217,13 @@ test('the results of both stress programs are read alike', (t) => {
 })
 
 function transcript(results: StepResult[], more: Partial<Transcript> = {}): Transcript {
-  const guest = { kernel: '5.10.0-46-cloud-amd64', node: 'v20.20.2', processor: 'QEMU Virtual CPU' }
-  return { ...guest, results, isWhole: true, tail: '', ...more }
+  const guest = {
+    kernel: '5.10.0-46-cloud-amd64',
+    node: 'v20.20.2',
+    processor: 'QEMU Virtual CPU',
+    processors: 2,
+  }
+  return { ...guest, results, isWhole: true, isEmulatorsFault: false, tail: '', ...more }
 }
 
 const [RAW, RAW_WITH_LOAD] = SEARCH_STEPS
@@ -289,6 +300,30 @@ test('verdict: a guest that ended without its end marker fails, with what its co
   const [failure = '', ...others] = failures([booted(results, { transcript: cut })])
   t.deepEqual(others, [])
   t.regex(failure, /^5\.10: the guest ended before its time\n {4}Kernel panic/)
+})
+
+test('verdict: a guest with one processor, in which nothing races, fails', (t) => {
+  const alone = booted(stepsWith(), { transcript: transcript(stepsWith(), { processors: 1 }) })
+  t.deepEqual(failures([alone]), ['5.10: the guest ran on 1 of 2 processors'])
+})
+
+const isFault = (...lines: string[]) => readConsole(lines.join('\n'), NONCE).isEmulatorsFault
+
+test("a trap of the kernel's own patching is the emulator's fault, and no other end is", (t) => {
+  const trap = '[  330.827685] Oops: int3: 0000 [#1] SMP NOPTI'
+  t.true(isFault(line(0, begin), trap, '[  330.8] RIP: 0010:sched_clock_cpu+0x9/0x1f0'))
+  t.true(isFault('[    2.180612] int3: 0000 [#1] SMP NOPTI'), 'as before 6.9')
+  t.false(isFault(line(0, begin), trap, line(1, end(0))), 'what it printed has not ended it')
+  for (const other of [
+    '[    2.1] Kernel panic - not syncing: Attempted to kill init!',
+    '[    2.1] Oops: general protection fault: 0000 [#1] SMP',
+    'not ok 1 - int3: 0000 [#1]',
+    // What breaks after another fault is not the cause.
+    '[    2.1] Oops: 0002 [#1] SMP\n[    2.2] Oops: int3: 0000 [#2] SMP',
+    '',
+  ]) {
+    t.false(isFault(other), other)
+  }
 })
 
 test('verdict: a guest that hangs, and steps that never ran, fail', (t) => {

@@ -6,12 +6,22 @@ export interface Transcript {
   kernel: string | undefined
   node: string | undefined
   processor: string | undefined
+  /** How many of them ran. */
+  processors: number
   results: StepResult[]
   /** Whether the guest reported its own end, and every record before it is here. */
   isWhole: boolean
+  /** Whether QEMU, and neither the kernel nor what ran on it, ended the guest. */
+  isEmulatorsFault: boolean
   /** Of a guest that did not end well: what it printed last. */
   tail: string
 }
+
+/**
+ * A kernel patches its own code behind a breakpoint (int3), which it takes away at the end. QEMU 7.2 with a thread for each
+ * processor sometimes keeps what it translated meanwhile: all processors trap ever after where memory holds no breakpoint.
+ */
+const BROKEN_PATCH = /^\[ *\d+\.\d+\] (?:Oops: )?int3: \d+ \[#1\]/m
 
 /** Enough for the trace of a panic. */
 const TAIL_LINES = 60
@@ -36,8 +46,10 @@ export function readConsole(output: string, nonce: string): Transcript {
     kernel: begin?.kernel,
     node: begin?.node,
     processor: begin?.processor,
+    processors: begin?.processors ?? 0,
     results,
     isWhole: begin !== undefined && end !== undefined && end.steps === results.length,
+    isEmulatorsFault: end === undefined && BROKEN_PATCH.test(output),
     tail: lines.slice(-TAIL_LINES).join('\n'),
   }
 }

@@ -43,7 +43,7 @@ export interface StepResult {
 
 /** The driver's lines, in order. */
 export type GuestRecord =
-  | { type: 'begin'; kernel: string; node: string; processor: string }
+  | { type: 'begin'; kernel: string; node: string; processor: string; processors: number }
   | { type: 'step'; result: StepResult }
   | { type: 'end'; steps: number }
 

@@ -19,7 +19,7 @@ import type { Step } from './job.js'
 import { fetchKernel, type Kernel, type MissingKernel } from './kernel.js'
 import { fetchNode } from './node-package.js'
 import { HELP, MUSL, type Options, parseOptions, UsageError } from './options.js'
-import { type Booted, describe, hasLostRaw, isBooted, merge, type Outcome } from './outcome.js'
+import { type Booted, describe, failureOf, hasLostRaw, isBooted, merge, type Outcome } from './outcome.js'
 import {
   durations,
   probeStep,
@@ -47,6 +47,8 @@ const DISK_BYTES = 2 * 2 ** 30
 const PAGE = 'docs/kernels.md'
 /** From power on to the driver, beside other work on the host. */
 const BOOT_SECONDS = 180
+/** The fault is rare; two in a row were never seen. */
+const BOOT_ATTEMPTS = 3
 
 /** Runs the command, and gives back its exit status. */
 export async function main(args: readonly string[], root: string): Promise<number> {
@@ -179,7 +181,20 @@ class Run {
     return directories
   }
 
+  /** Boots a kernel; again, and from the start, where QEMU was at fault and no step had failed before. */
   async #boot(kernel: Kernel, archive: string, steps: readonly Step[]): Promise<Booted> {
+    for (let attempt = 1; ; attempt += 1) {
+      const outcome = await this.#bootOnce(kernel, archive, steps)
+      const { isEmulatorsFault, results, tail } = outcome.transcript
+      const hasFailed = results.some((result) => failureOf(result) !== undefined)
+      if (!isEmulatorsFault || hasFailed || attempt === BOOT_ATTEMPTS) return outcome
+      say(
+        `${kernel.series}: QEMU broke the kernel's code (int3); boot ${attempt + 1} of ${BOOT_ATTEMPTS}\n${tail}`,
+      )
+    }
+  }
+
+  async #bootOnce(kernel: Kernel, archive: string, steps: readonly Step[]): Promise<Booted> {
     const nonce = randomUUID()
     const directory = this.#cache.scratch(`boot-${kernel.series}`)
     const initrd = await packBoot(archive, kernel, { nonce, steps: [...steps] }, directory)

@@ -28,9 +28,10 @@ export interface BootOptions {
 
 /**
  * `oops=panic`: a kernel that is broken ends at once. `quiet` leaves its warnings. `panic=-1`: it would start again at once,
- * which QEMU takes for the end.
+ * which QEMU takes for the end. `maxcpus=1`: a kernel patches its own code most while it boots, and QEMU
+ * makes mistakes there with more than one processor (console.ts); the guest brings up the others.
  */
-const KERNEL_ARGUMENTS = 'quiet oops=panic panic=-1'
+const KERNEL_ARGUMENTS = 'quiet oops=panic panic=-1 maxcpus=1'
 
 /**
  * Bytes a second that the disk delivers. Without a bound they come from this machine's memory, in the guest's eyes at once:
@@ -44,7 +45,7 @@ export async function boot(
   { image, initrd, disk }: BootFiles,
   { processor, limitSeconds, onOutput }: BootOptions,
 ): Promise<Boot> {
-  const append = `console=${qemu.console} ${KERNEL_ARGUMENTS}`
+  const append = `${qemu.kernelArguments} ${KERNEL_ARGUMENTS}`
   const drive = ['-drive', `file=${disk},format=raw,if=virtio,cache=unsafe,throttling.bps-read=${DISK_READS}`]
   const files = ['-kernel', image, '-initrd', initrd, '-append', append, ...drive]
   const rest = ['-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot', '-nic', 'none']

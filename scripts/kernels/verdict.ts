@@ -1,4 +1,5 @@
 /** Whether the contract held on all kernels, and whether that was shown by kernels that do lose cancels. */
+import { PROCESSORS } from './architecture.js'
 import { failureOf, hasLostRaw, isBooted, type Outcome } from './outcome.js'
 
 export interface Verdict {
@@ -35,6 +36,9 @@ export function judge(outcomes: readonly Outcome[], { searchedForLoss }: Expecta
         check(failure && `${series}: ${failure}`)
         verdict.failed += Math.max(0, (tally?.failed ?? 0) - 1)
       }
+    }
+    if (transcript.results.length > 0 && transcript.processors !== PROCESSORS) {
+      check(`${series}: the guest ran on ${transcript.processors} of ${PROCESSORS} processors`)
     }
     const missing = planned.filter((name) => !transcript.results.some((result) => result.name === name))
     const how = timedOut ? `was killed after ${Math.round(seconds)} s` : 'ended before its time'

@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync, writeSync } from 'node:fs'
-import { release } from 'node:os'
+import { cpus, release } from 'node:os'
 import { stripVTControlCharacters } from 'node:util'
 
 import { countAvaTests, countCargoTests } from '../../counts.js'
@@ -111,7 +111,7 @@ async function perform(step: Step): Promise<StepResult> {
 
 const [, processor = 'unknown'] =
   /^(?:model name|CPU part)\s*: (.+)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8')) ?? []
-report({ type: 'begin', kernel: release(), node: process.version, processor })
+report({ type: 'begin', kernel: release(), node: process.version, processor, processors: cpus().length })
 const lossy = new Set<string>()
 for (const step of steps) {
   if (step.unlessLost?.some((name) => lossy.has(name)) === true) {
