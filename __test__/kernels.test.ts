@@ -16,7 +16,7 @@ import { Missing } from '../scripts/common/failure.js'
 import { type GuestRecord, MARK, type StepResult } from '../scripts/kernels/job.js'
 import { fetchKernel } from '../scripts/kernels/kernel.js'
 import { parseOptions, UsageError } from '../scripts/kernels/options.js'
-import { type Booted, describe, merge, type Outcome } from '../scripts/kernels/outcome.js'
+import { type Booted, describe, merge, type Outcome, untilFault } from '../scripts/kernels/outcome.js'
 import { candidates } from '../scripts/kernels/package-names.js'
 import { durations, PROBE, SEARCH_STEPS, stressSteps, suiteSteps } from '../scripts/kernels/plan.js'
 import { inParallel } from '../scripts/kernels/pool.js'
@@ -395,6 +395,19 @@ test('a second boot of a kernel adds to the first', (t) => {
   t.deepEqual(failures([merge(first, second)]), [])
   const cut = { ...second, transcript: transcript(second.transcript.results, { isWhole: false }) }
   t.is(failures([merge(first, cut)]).length, 1)
+})
+
+test('a guest that QEMU ended counts what it did; the rest is asked of the next', (t) => {
+  const steps = stepsWith()
+  const [done, left] = [steps.slice(0, 3), steps.slice(3)]
+  const cut = transcript(done, { isWhole: false, isEmulatorsFault: true, tail: 'Oops: int3' })
+  const first = booted(done, { planned: steps.map(({ name }) => name), transcript: cut })
+  t.is(failures([first]).length, 1)
+  t.deepEqual(failures([merge(untilFault(first), booted(left))]), [])
+  const [failure = ''] = failures([
+    merge(untilFault(first), booted(left.slice(1), { planned: left.map(({ name }) => name) })),
+  ])
+  t.regex(failure, /without: stress raw, with load$/m, 'what is left in the next, too, is missing')
 })
 
 test('the page holds a row for each kernel, and names what is missing and what did not run', (t) => {

@@ -19,7 +19,16 @@ import type { Step } from './job.js'
 import { fetchKernel, type Kernel, type MissingKernel } from './kernel.js'
 import { fetchNode } from './node-package.js'
 import { HELP, MUSL, type Options, parseOptions, UsageError } from './options.js'
-import { type Booted, describe, failureOf, hasLostRaw, isBooted, merge, type Outcome } from './outcome.js'
+import {
+  type Booted,
+  describe,
+  failureOf,
+  hasLostRaw,
+  isBooted,
+  merge,
+  type Outcome,
+  untilFault,
+} from './outcome.js'
 import {
   durations,
   probeStep,
@@ -181,17 +190,18 @@ class Run {
     return directories
   }
 
-  /** Boots a kernel; again, and from the start, where QEMU was at fault and no step had failed before. */
-  async #boot(kernel: Kernel, archive: string, steps: readonly Step[]): Promise<Booted> {
-    for (let attempt = 1; ; attempt += 1) {
-      const outcome = await this.#bootOnce(kernel, archive, steps)
-      const { isEmulatorsFault, results, tail } = outcome.transcript
-      const hasFailed = results.some((result) => failureOf(result) !== undefined)
-      if (!isEmulatorsFault || hasFailed || attempt === BOOT_ATTEMPTS) return outcome
-      say(
-        `${kernel.series}: QEMU broke the kernel's code (int3); boot ${attempt + 1} of ${BOOT_ATTEMPTS}\n${tail}`,
-      )
-    }
+  /** Boots a kernel; again, for the steps that are left, where QEMU was at fault and no step had failed. */
+  async #boot(kernel: Kernel, archive: string, steps: readonly Step[], attempt = 1): Promise<Booted> {
+    const outcome = await this.#bootOnce(kernel, archive, steps)
+    const { isEmulatorsFault, results, tail } = outcome.transcript
+    const hasFailed = results.some((result) => failureOf(result) !== undefined)
+    if (!isEmulatorsFault || hasFailed || attempt === BOOT_ATTEMPTS) return outcome
+    say(
+      `${kernel.series}: QEMU broke the kernel's code (int3); boot ${attempt + 1} of ${BOOT_ATTEMPTS}\n${tail}`,
+    )
+    const rest = steps.filter(({ name }) => !results.some((result) => result.name === name))
+    const next = await this.#boot(kernel, archive, rest, attempt + 1)
+    return results.length === 0 ? next : merge(untilFault(outcome), next)
   }
 
   async #bootOnce(kernel: Kernel, archive: string, steps: readonly Step[]): Promise<Booted> {

@@ -110,6 +110,12 @@ export function merge(first: Booted, second: Booted): Booted {
   }
 }
 
+/** What a guest did before QEMU ended it, as if no more had been asked of it. */
+export function untilFault(outcome: Booted): Booted {
+  const transcript = { ...outcome.transcript, isWhole: true, tail: '' }
+  return { ...outcome, planned: transcript.results.map(({ name }) => name), transcript }
+}
+
 /** A step in one line. */
 export function describe(result: StepResult): string {
   const { name, seconds, tally, json, skipped } = result
