@@ -460,6 +460,25 @@ test("a 'stuck' listener that throws keeps no report from the others", async (t)
   t.deepEqual(await ends, { ERR_OPERATION_STUCK: 3 })
 })
 
+test('who submits does not wait for a server to say what kind of file it is', async (t) => {
+  t.timeout(120_000, 'the filesystem is built')
+  const ring = new Ring({ drainTimeout: 300 })
+  const { path, read } = await silentFile(t, 'slow')
+  const fd = openSync(path, 'r')
+  closeAfter(t, fd)
+  // The second one at the current position has to know whether the first one moves that.
+  const reads = [ring.read(fd, { async: true })]
+  await read()
+  const begun = performance.now()
+  reads.push(ring.read(fd))
+  const milliseconds = performance.now() - begun
+  t.true(milliseconds < 1000, `the call took ${milliseconds} ms`)
+  t.like(ring.stats(), { inFlight: 1, queued: 1 })
+  const ends = fates(reads)
+  await ring.destroy()
+  t.deepEqual(await ends, { ABORT_ERR: 1, ERR_OPERATION_STUCK: 1 })
+})
+
 test('rings that are made and closed without a turn of the event loop leave no descriptor', async (t) => {
   const before = openDescriptors().length
   for (let count = 0; count < 100; count += 1) {

@@ -395,13 +395,15 @@ test('a second boot of a kernel adds to the first', (t) => {
   t.deepEqual(failures([merge(first, second)]), [])
   const cut = { ...second, transcript: transcript(second.transcript.results, { isWhole: false }) }
   t.is(failures([merge(first, cut)]).length, 1)
+  const alone = { ...second, transcript: transcript(second.transcript.results, { processors: 1 }) }
+  t.deepEqual(failures([merge(first, alone)]), ['5.10: the guest ran on 1 of 2 processors'])
 })
 
 test('a guest that QEMU ended counts what it did; the rest is asked of the next', (t) => {
   const steps = stepsWith()
   const [done, left] = [steps.slice(0, 3), steps.slice(3)]
   const cut = transcript(done, { isWhole: false, isEmulatorsFault: true, tail: 'Oops: int3' })
-  const first = booted(done, { planned: steps.map(({ name }) => name), transcript: cut })
+  const first = booted(done, { planned: steps.map(({ name }) => name), timedOut: true, transcript: cut })
   t.is(failures([first]).length, 1)
   t.deepEqual(failures([merge(untilFault(first), booted(left))]), [])
   const [failure = ''] = failures([

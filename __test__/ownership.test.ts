@@ -68,6 +68,22 @@ test('closeFd in a worker tells node:fs, which would otherwise close the number 
   for (const fd of held) t.notThrows(() => fstatSync(fd))
 })
 
+test('closeFd that is refused in a worker leaves the descriptor to the ring that closes it', async (t) => {
+  const warnings = await inWorker(`
+    const warnings = []
+    process.on('warning', ({ message }) => warnings.push(message))
+    const { eventfd } = await import('uring-safe-cancel')
+    const [closed, ring] = [new Ring(), new Ring()]
+    const fd = eventfd()
+    await closed.close()
+    const { code } = await closed.closeFd(fd).then(() => ({}), (error) => error)
+    await ring.closeFd(fd)
+    await ring.destroy()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    post([code, ...warnings])`)
+  t.deepEqual(warnings, ['ERR_RING_CLOSED'])
+})
+
 test('closeFd needs no room: not in the queue, and not in a ring full of hung reads', async (t) => {
   const ring = ringFor(t, { entries: 8, completionEntries: 8, queueLimit: 0 })
   const event = eventfd()

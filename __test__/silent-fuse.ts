@@ -26,10 +26,14 @@ function program(): string {
   return new URL('target/debug/silent-fuse', root).pathname
 }
 
-/** Mounts it until the end of the test. It takes /dev/fuse, and root or user namespaces. */
-export async function silentFile(t: ExecutionContext): Promise<SilentFile> {
+/**
+ * Mounts it until the end of the test. It takes /dev/fuse, and root or user namespaces. `slow`: what asks the server for the
+ * file's attributes after the first read waits for three seconds.
+ */
+export async function silentFile(t: ExecutionContext, kind: 'reads' | 'slow' = 'reads'): Promise<SilentFile> {
   const directory = mkdtempSync(join(tmpdir(), 'silent-'))
-  const server = spawn(program(), [directory], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const options = kind === 'slow' ? ['--slow'] : []
+  const server = spawn(program(), [...options, directory], { stdio: ['pipe', 'pipe', 'pipe'] })
   let complaint = ''
   server.stderr.on('data', (chunk: Buffer) => (complaint += String(chunk)))
   const exit = once(server, 'exit')

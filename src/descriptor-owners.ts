@@ -19,6 +19,11 @@ export function noteOpened(fd: number): number {
   return fd
 }
 
+/** Notes that the ring took over to close it: the number may soon be another file's. */
+export function noteClosed(number: number): void {
+  ours.delete(number)
+}
+
 /** Whether Deno's node:fs opened it. It knows no other descriptors, and Deno tells no other way. */
 function isKnownToDeno(number: number): boolean {
   try {
@@ -37,6 +42,6 @@ export function ownersClose(fd: unknown, number: number): (() => Promise<unknown
     const closable: { close: unknown } = fd
     return async () => (typeof closable.close === 'function' ? closable.close() : undefined)
   }
-  if (isDeno ? !isKnownToDeno(number) : isMainThread || ours.delete(number)) return undefined
+  if (isDeno ? !isKnownToDeno(number) : isMainThread || ours.has(number)) return undefined
   return () => closeByNode(number)
 }

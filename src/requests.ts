@@ -29,8 +29,8 @@ export interface OperationOptions {
   /**
    * Lets a worker thread of the kernel do it (`IOSQE_ASYNC`): worth it for large reads with several in flight, because
    * copies by the kernel then do not hold up the event loop. The operation holds a duplicate of the descriptor, whose
-   * close, as that of any descriptor of the file, ends the process's POSIX record locks on it. Ignored for pipes, terminals and
-   * devices on kernels before 6.9, which may spin for ever with it. Default `false`.
+   * close, as that of any descriptor of the file, ends the process's POSIX record locks on it. On kernels before 6.9, which
+   * may spin for ever with it, the worker is spared pipes, terminals, devices, empty files, and writes to eventfds. Default `false`.
    */
   async?: boolean | undefined
   /** What a cancelled operation does: `reject` (the default), or `resolve` to {@link CANCELLED}, which is faster. */

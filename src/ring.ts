@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { inspect, type InspectOptions } from 'node:util'
 
-import { ownersClose } from './descriptor-owners.js'
+import { noteClosed, ownersClose } from './descriptor-owners.js'
 import { partsOf } from './destination.js'
 import { publishStuck, type StuckOperation } from './diagnostics.js'
 import { Engine, flagsOf, timeoutOf } from './engine.js'
@@ -460,7 +460,9 @@ export class Ring extends EventEmitter<RingEvents> {
   #closeNumber(fd: FdLike, number: number): Promise<unknown> {
     return this.#begin(Kind.CLOSE, fd, undefined, (operation) => {
       this.#cancelFd(fd, number)
-      return this.#engine.native.closeDescriptor(operation.id, number)
+      const answer = this.#engine.native.closeDescriptor(operation.id, number)
+      if (answer >= 0) noteClosed(number)
+      return answer
     })
   }
 

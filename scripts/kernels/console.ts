@@ -26,6 +26,11 @@ const BROKEN_PATCH = /^\[ *\d+\.\d+\] (?:Oops: )?int3: \d+ \[#1\]/m
 /** Enough for the trace of a panic. */
 const TAIL_LINES = 60
 
+/** Whether the kernel trapped over what QEMU made of its code. */
+export function isBroken(output: string): boolean {
+  return BROKEN_PATCH.test(output)
+}
+
 /** Takes the records of this boot, whatever else was printed between them. */
 export function readConsole(output: string, nonce: string): Transcript {
   const records = new Map<number, GuestRecord>()
@@ -49,7 +54,7 @@ export function readConsole(output: string, nonce: string): Transcript {
     processors: begin?.processors ?? 0,
     results,
     isWhole: begin !== undefined && end !== undefined && end.steps === results.length,
-    isEmulatorsFault: end === undefined && BROKEN_PATCH.test(output),
+    isEmulatorsFault: end === undefined && isBroken(output),
     tail: lines.slice(-TAIL_LINES).join('\n'),
   }
 }

@@ -103,6 +103,7 @@ export function merge(first: Booted, second: Booted): Booted {
     seconds: first.seconds + second.seconds,
     transcript: {
       ...first.transcript,
+      processors: Math.min(first.transcript.processors, second.transcript.processors),
       results: [...first.transcript.results, ...second.transcript.results],
       isWhole: first.transcript.isWhole && second.transcript.isWhole,
       tail: `${first.transcript.tail}\n${second.transcript.tail}`,
@@ -113,7 +114,7 @@ export function merge(first: Booted, second: Booted): Booted {
 /** What a guest did before QEMU ended it, as if no more had been asked of it. */
 export function untilFault(outcome: Booted): Booted {
   const transcript = { ...outcome.transcript, isWhole: true, tail: '' }
-  return { ...outcome, planned: transcript.results.map(({ name }) => name), transcript }
+  return { ...outcome, planned: transcript.results.map(({ name }) => name), timedOut: false, transcript }
 }
 
 /** A step in one line. */

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 
 import type { Architecture } from './architecture.js'
 import { mustRun } from '../common/commands.js'
+import { isBroken } from './console.js'
 
 export interface Boot {
   console: string
@@ -39,6 +40,11 @@ const KERNEL_ARGUMENTS = 'quiet oops=panic panic=-1 maxcpus=1'
  */
 const DISK_READS = 64 << 20
 
+/** Longer than the line that tells of a trap. */
+const LINE_CHARACTERS = 200
+/** For the traces of both processors. */
+const PANIC_MILLISECONDS = 10_000
+
 /** Boots until the guest turns itself off. */
 export async function boot(
   { qemu }: Architecture,
@@ -53,9 +59,14 @@ export async function boot(
   const child = spawn(qemu.program, [...qemu.args, '-cpu', processor, ...files, ...rest], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  const kill = () => child.kill('SIGKILL')
   let console = ''
+  let panic: NodeJS.Timeout | undefined
   const take = (text: string) => {
     console += text
+    // A line may come in pieces. A kernel that traps while it panics never ends by itself.
+    if (isBroken(console.slice(-text.length - LINE_CHARACTERS)))
+      panic ??= setTimeout(kill, PANIC_MILLISECONDS)
     onOutput?.(text)
   }
   child.stdout.setEncoding('utf8').on('data', take)
@@ -66,11 +77,11 @@ export async function boot(
     timedOut = true
     child.kill('SIGKILL')
   }, limitSeconds * 1000)
-  const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)
   await once(child, 'close')
   process.off('exit', kill)
   clearTimeout(timer)
+  clearTimeout(panic)
   return { console, timedOut, seconds: (performance.now() - start) / 1000 }
 }
 

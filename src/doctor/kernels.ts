@@ -80,7 +80,7 @@ const FAULTS: readonly KnownFault[] = [
     kernels: 'before 6.9',
     until: [6, 9],
     fault:
-      'two `async` reads of one pipe, terminal or device may spin inside the kernel for ever, where nothing can end the process',
+      '`async` operations on one pipe, terminal, device or log of /proc may spin inside the kernel for ever, where nothing can end the process (seen on 6.1)',
     answer: 'the library ignores `async` there',
   },
   {

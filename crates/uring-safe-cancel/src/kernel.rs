@@ -166,7 +166,7 @@ pub trait Kernel {
     fn now(&self) -> Nanoseconds;
 
     /// Whether an operation on this descriptor may be given to a worker (`IOSQE_ASYNC`) that could do without.
-    fn may_use_worker(&self, _number: RawFd) -> bool {
+    fn may_use_worker(&self, _number: RawFd, _is_write: bool) -> bool {
         true
     }
 }

@@ -149,6 +149,12 @@ impl Operation {
         matches!(self, Self::Open(open) if open.may_wait())
     }
 
+    /// Whether it brings bytes into its file.
+    #[inline]
+    pub(crate) fn is_write(&self) -> bool {
+        matches!(self, Self::Write(_) | Self::WriteVectored(_))
+    }
+
     /// What the CQE's result means for this operation.
     #[inline]
     pub(crate) fn translate(&self, result: i32) -> i32 {

@@ -236,7 +236,7 @@ impl Kernel for RealKernel {
         time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
     }
 
-    fn may_use_worker(&self, number: RawFd) -> bool {
-        self.workers_take_everything || workers::take(number)
+    fn may_use_worker(&self, number: RawFd, is_write: bool) -> bool {
+        self.workers_take_everything || workers::take(number, is_write)
     }
 }

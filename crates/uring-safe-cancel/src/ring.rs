@@ -201,14 +201,15 @@ impl<K: Kernel, C> Ring<K, C> {
         let parked = in_line && number.is_some_and(|number| self.positions.must_park(number));
         // A close takes its turn in the queue, because cancels asked for before it go first from there.
         let waits = parked || is_close || self.is_full();
-        let wants_worker =
-            extra.asynchronous && number.is_none_or(|number| self.kernel.may_use_worker(number));
-        if waits || wants_worker {
+        if waits || extra.asynchronous {
             if let Err(error) = self.duplicate(&mut operation) {
                 let refusal = Refusal::Descriptor(error);
                 return Err(Refused { refusal, operation, client });
             }
         }
+        let is_write = operation.is_write();
+        let wants_worker = extra.asynchronous
+            && number.is_none_or(|number| self.kernel.may_use_worker(number, is_write));
         let in_worker = wants_worker || operation.needs_worker();
         // What a worker refuses is submitted again, plain.
         let asynchronous = in_worker && operation.is_repeatable();

@@ -1,7 +1,8 @@
-//! `silent-fuse [--direct-io] MOUNTPOINT`: a filesystem with one file, `file`, that never answers a read.
+//! `silent-fuse [--direct-io | --slow] MOUNTPOINT`: a filesystem with one file, `file`, that never answers a read.
 //!
 //! As most servers do, it lets the kernel read pages in the background: who waits for them can be killed. With
-//! `--direct-io` a read is a request of its own, and once the server has it, Linux keeps even who was killed.
+//! `--direct-io` a read is a request of its own, and once the server has it, Linux keeps even who was killed. With `--slow`
+//! the kernel asks for the file's attributes whenever somebody wants them, and after the first read that takes three seconds.
 //!
 //! Nothing else that can be had on every machine defies its cancel for certain, so this is what tests of
 //! stuck operations read. It prints the file's path when it serves, then a line `read` for each read that
@@ -15,6 +16,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Operations of the FUSE protocol (linux/fuse.h) that a read of a file needs.
 mod opcode {
@@ -28,6 +30,8 @@ mod opcode {
     pub const BATCH_FORGET: u32 = 42;
 }
 
+/// No machine is so busy that a test takes as long, and who waits for it all the same does not hang.
+const SLOW: Duration = Duration::from_secs(3);
 const ROOT: u64 = 1;
 const THE_FILE: u64 = 2;
 const FILE_BYTES: u64 = 1 << 20;
@@ -47,11 +51,18 @@ const REQUEST_BYTES: usize = MAX_WRITE as usize + 4096;
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
     let is_direct = arguments.next_if(|argument| argument == "--direct-io").is_some();
+    let is_slow = arguments.next_if(|argument| argument == "--slow").is_some();
     let Some(mountpoint) = arguments.next().map(PathBuf::from) else {
-        eprintln!("usage: silent-fuse [--direct-io] MOUNTPOINT");
+        eprintln!("usage: silent-fuse [--direct-io | --slow] MOUNTPOINT");
         return ExitCode::from(64);
     };
-    match run(&mountpoint, if is_direct { DIRECT_IO } else { KEEP_CACHE }) {
+    let server = Server {
+        open_flags: if is_direct { DIRECT_IO } else { KEEP_CACHE },
+        validity_seconds: if is_slow { 0 } else { 3600 },
+        is_slow,
+        was_read: false,
+    };
+    match run(&mountpoint, server) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!(
@@ -63,7 +74,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(mountpoint: &Path, open_flags: u32) -> io::Result<()> {
+fn run(mountpoint: &Path, server: Server) -> io::Result<()> {
     // SAFETY: the calls take no arguments and touch no memory.
     let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
     let mut prefix = String::new();
@@ -73,7 +84,7 @@ fn run(mountpoint: &Path, open_flags: u32) -> io::Result<()> {
     }
     let device = mount(mountpoint)?;
     let path = format!("{prefix}{}/file", mountpoint.display());
-    serve_until_stdin_ends(device, mountpoint, &path, open_flags)
+    serve_until_stdin_ends(device, mountpoint, &path, server)
 }
 
 /// A user namespace in which this user is root, and a mount namespace that belongs to it.
@@ -112,10 +123,10 @@ fn serve_until_stdin_ends(
     device: File,
     mountpoint: &Path,
     path: &str,
-    open_flags: u32,
+    mut server: Server,
 ) -> io::Result<()> {
-    let server = device.try_clone()?;
-    std::thread::spawn(move || serve(server, open_flags));
+    let requests = device.try_clone()?;
+    std::thread::spawn(move || server.serve(requests));
     println!("{path}");
     io::stdin().read_to_end(&mut Vec::new())?;
     let target = CString::new(mountpoint.as_os_str().as_bytes())?;
@@ -127,18 +138,12 @@ fn serve_until_stdin_ends(
     Ok(())
 }
 
-fn serve(mut device: File, open_flags: u32) {
-    let mut request = vec![0; REQUEST_BYTES];
-    while let Ok(length) = device.read(&mut request) {
-        let Some(request) = Request::parse(&request[..length]) else { return };
-        if request.opcode == opcode::READ {
-            println!("read");
-        }
-        if let Some(answer) = answer(&request, open_flags) {
-            // A request that was interrupted meanwhile has nobody waiting.
-            let _ = device.write(&frame(request.unique, answer));
-        }
-    }
+struct Server {
+    open_flags: u32,
+    /// How long the kernel may believe what it was told.
+    validity_seconds: u64,
+    is_slow: bool,
+    was_read: bool,
 }
 
 struct Request {
@@ -157,17 +162,40 @@ impl Request {
     }
 }
 
-/// The answer, or an errno; `None` for what is never answered.
-fn answer(request: &Request, open_flags: u32) -> Option<Result<Vec<u8>, i32>> {
-    Some(match request.opcode {
-        opcode::READ | opcode::FORGET | opcode::BATCH_FORGET | opcode::INTERRUPT => return None,
-        opcode::INIT => Ok(init()),
-        opcode::LOOKUP => Ok(entry(THE_FILE)),
-        opcode::GETATTR => Ok([&long_validity()[..], &[0; 8], &attributes(request.node)].concat()),
-        // A handle of eight bytes, the flags, and padding.
-        opcode::OPEN => Ok([&[0; 8][..], &open_flags.to_ne_bytes(), &[0; 4]].concat()),
-        _ => Err(libc::ENOSYS),
-    })
+impl Server {
+    fn serve(&mut self, mut device: File) {
+        let mut request = vec![0; REQUEST_BYTES];
+        while let Ok(length) = device.read(&mut request) {
+            let Some(request) = Request::parse(&request[..length]) else { return };
+            if request.opcode == opcode::READ {
+                self.was_read = true;
+                println!("read");
+            }
+            if request.opcode == opcode::GETATTR && self.is_slow && self.was_read {
+                std::thread::sleep(SLOW);
+            }
+            if let Some(answer) = self.answer(&request) {
+                // A request that was interrupted meanwhile has nobody waiting.
+                let _ = device.write(&frame(request.unique, answer));
+            }
+        }
+    }
+
+    /// The answer, or an errno; `None` for what is never answered.
+    fn answer(&self, request: &Request) -> Option<Result<Vec<u8>, i32>> {
+        let validity = self.validity_seconds.to_ne_bytes();
+        Some(match request.opcode {
+            opcode::READ | opcode::FORGET | opcode::BATCH_FORGET | opcode::INTERRUPT => {
+                return None
+            }
+            opcode::INIT => Ok(init()),
+            opcode::LOOKUP => Ok(entry(THE_FILE, validity)),
+            opcode::GETATTR => Ok([&validity[..], &[0; 8], &attributes(request.node)].concat()),
+            // A handle of eight bytes, the flags, and padding.
+            opcode::OPEN => Ok([&[0; 8][..], &self.open_flags.to_ne_bytes(), &[0; 4]].concat()),
+            _ => Err(libc::ENOSYS),
+        })
+    }
 }
 
 fn frame(unique: u64, answer: Result<Vec<u8>, i32>) -> Vec<u8> {
@@ -189,23 +217,11 @@ fn init() -> Vec<u8> {
     body
 }
 
-/// How long the kernel may believe what it was told, in seconds.
-fn long_validity() -> [u8; 8] {
-    3600u64.to_ne_bytes()
-}
-
-fn entry(node: u64) -> Vec<u8> {
+fn entry(node: u64, validity: [u8; 8]) -> Vec<u8> {
     let generation = [0; 8];
     let nanoseconds = [0; 8];
-    [
-        &node.to_ne_bytes()[..],
-        &generation,
-        &long_validity(),
-        &long_validity(),
-        &nanoseconds,
-        &attributes(node),
-    ]
-    .concat()
+    [&node.to_ne_bytes()[..], &generation, &validity, &validity, &nanoseconds, &attributes(node)]
+        .concat()
 }
 
 fn attributes(node: u64) -> Vec<u8> {

@@ -331,7 +331,7 @@ impl Kernel for Fake {
         self.0.borrow().now
     }
 
-    fn may_use_worker(&self, _number: RawFd) -> bool {
+    fn may_use_worker(&self, _number: RawFd, _is_write: bool) -> bool {
         !self.0.borrow().spares_workers
     }
 }

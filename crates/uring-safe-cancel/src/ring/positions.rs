@@ -4,6 +4,7 @@
 //! 256 did), because each takes the position before any of them moves it. So on a seekable descriptor
 //! one is in flight, and the others are parked here, in order.
 
+use crate::file_status::file_status;
 use crate::table::List;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -62,14 +63,7 @@ impl Positions {
 /// Whether reads move a position that others share. lseek(2) cannot tell: it succeeds on eventfds,
 /// timerfds and inotify descriptors, which have none.
 fn is_seekable(number: RawFd) -> bool {
-    let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: the pointer is to a stat of this frame, which the call fills if it succeeds.
-    if unsafe { libc::fstat(number, status.as_mut_ptr()) } != 0 {
-        return false;
-    }
-    // SAFETY: the call succeeded.
-    let kind = unsafe { status.assume_init() }.st_mode & libc::S_IFMT;
-    kind == libc::S_IFREG || kind == libc::S_IFBLK
+    file_status(number).is_ok_and(|status| matches!(status.kind, libc::S_IFREG | libc::S_IFBLK))
 }
 
 /// Descriptor numbers are small and dense: a multiplication spreads them, and nobody attacks them.

@@ -1,7 +1,7 @@
 //! The ring over a kernel that does what the real one can, but will not when asked.
 
 use super::fake_tests::*;
-use crate::kernel::Work;
+use crate::kernel::{Submission, Work};
 use crate::machine::MAX_INTERRUPTIONS;
 use crate::operation::{Close, Open, Read, ReadVectored, Sleep, Vectors, CURRENT_POSITION};
 use crate::{CancelPolicy, Descriptor, Extra, Key, Operation, Options, Refusal, Verdict};
@@ -678,6 +678,16 @@ fn clause_2_live_what_a_worker_would_spin_on_is_submitted_plain_and_an_open_is_n
     let open = submit_with(&mut ring, open, extra, 8);
     settle(&mut ring);
     assert_eq!((fake.submissions(read), fake.submissions(open)), (vec![false], vec![true]));
+    // The number may be closed, and be another file's, before the flush: `async` promises that this does no harm.
+    let numbers = fake.script(|s| s.taken.iter().filter_map(descriptor_of).collect::<Vec<_>>());
+    assert!(numbers.len() == 1 && numbers[0] != file.as_raw_fd(), "{numbers:?}");
+}
+
+fn descriptor_of(submission: &Submission) -> Option<i32> {
+    match submission.work {
+        Work::Read { descriptor, .. } => Some(descriptor),
+        _ => None,
+    }
 }
 
 #[test]
