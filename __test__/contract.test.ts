@@ -118,6 +118,24 @@ test('clause 2, live: several asynchronous reads of one pipe end, and cancel, on
   }
 })
 
+test('clause 2, live: several asynchronous writes to one full eventfd end, one by one', async (t) => {
+  const ring = ringFor(t)
+  const event = eventfd()
+  closeAfter(t, event)
+  const most = 2n ** 64n - 2n
+  await ring.write(event, eventBytes(most))
+  const writes = [0, 1, 2, 3].map(() => ring.write(event, eventBytes(most), { async: true }))
+  for (let left = writes.length; left >= 0; left -= 1) {
+    // They have to wait in the kernel, each time anew.
+    await delay(20)
+    await until(() => ring.stats().inFlight === left)
+    const { buffer } = await ring.read(event, { length: 8 })
+    t.is(buffer.readBigUInt64LE(), most)
+  }
+  const ends = await Promise.all(writes)
+  t.true(ends.every(({ bytesWritten }) => bytesWritten === 8))
+})
+
 test('clause 2, live: without re-issue the same race loses reads; the loss is reported, and stays tracked', async (t) => {
   const ring = ringFor(t, { cancel: { reissue: false, stuckAfter: 30 } })
   const event = eventfd()

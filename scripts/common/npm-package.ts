@@ -21,7 +21,7 @@ export async function fetchNpm(
   unpack: (tarball: string, directory: string) => Promise<unknown>,
 ): Promise<string> {
   const name = `${wanted.package}@${wanted.version}`
-  return cache.directory(name.replace('@', '').replaceAll('/', '+'), async (destination) => {
+  return cache.directory(name.replace(/^@/, '').replaceAll('/', '+'), async (destination) => {
     const download = cache.scratch('download')
     const { status, stderr } = await run(
       'npm',
