@@ -56,7 +56,7 @@ const DISK_BYTES = 2 * 2 ** 30
 const PAGE = 'docs/kernels.md'
 /** From power on to the driver, beside other work on the host. */
 const BOOT_SECONDS = 180
-/** The fault is rare; two in a row were never seen. */
+/** Where nothing provokes it, the fault is rare. */
 const BOOT_ATTEMPTS = 3
 
 /** Runs the command, and gives back its exit status. */

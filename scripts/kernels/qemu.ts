@@ -75,7 +75,7 @@ export async function boot(
   let timedOut = false
   const timer = setTimeout(() => {
     timedOut = true
-    child.kill('SIGKILL')
+    kill()
   }, limitSeconds * 1000)
   process.once('exit', kill)
   await once(child, 'close')
