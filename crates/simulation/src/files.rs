@@ -7,12 +7,13 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
+use uring_safe_cancel::descriptor::OpenFile;
 
 /// One file.
 #[derive(Debug)]
 pub struct File {
     /// The client's descriptor, until it closes it.
-    pub descriptor: Option<Arc<OwnedFd>>,
+    pub descriptor: Option<Arc<OpenFile>>,
     /// Its number.
     pub number: RawFd,
     /// The file's inode.
@@ -49,7 +50,7 @@ impl File {
             number,
             has_position: reader.is_none(),
             reader,
-            descriptor: Some(Arc::new(descriptor)),
+            descriptor: Some(Arc::new(descriptor.into())),
         }
     }
 

@@ -1,8 +1,16 @@
-//! Which file an operation works on, and who keeps it open.
+//! Which file an operation works on, who keeps it open, and who closes it.
+
+pub(crate) mod closer;
+mod kind;
+mod mounts;
+
+pub use kind::{FileKind, Look};
+pub(crate) use kind::look;
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::Arc;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::{Arc, OnceLock};
 
 /// The file of an operation.
 #[derive(Clone, Debug)]
@@ -10,8 +18,8 @@ pub enum Descriptor {
     /// A number that its owner promises to keep open until the SQE has been submitted. From then on
     /// the kernel holds the file itself.
     Borrowed(RawFd),
-    /// An open descriptor that the operation holds until its final CQE.
-    Held(Arc<OwnedFd>),
+    /// An open file that the operation holds until its final CQE.
+    Held(Arc<OpenFile>),
 }
 
 impl Descriptor {
@@ -20,20 +28,88 @@ impl Descriptor {
     pub fn number(&self) -> RawFd {
         match self {
             Self::Borrowed(number) => *number,
-            Self::Held(descriptor) => descriptor.as_raw_fd(),
+            Self::Held(file) => file.as_raw_fd(),
         }
     }
 }
 
 impl From<OwnedFd> for Descriptor {
     fn from(descriptor: OwnedFd) -> Self {
-        Self::Held(Arc::new(descriptor))
+        Self::Held(Arc::new(descriptor.into()))
     }
 }
 
-impl From<Arc<OwnedFd>> for Descriptor {
-    fn from(descriptor: Arc<OwnedFd>) -> Self {
-        Self::Held(descriptor)
+impl From<Arc<OpenFile>> for Descriptor {
+    fn from(file: Arc<OpenFile>) -> Self {
+        Self::Held(file)
+    }
+}
+
+/// A descriptor that knows what it leads to once a ring has looked, and is closed elsewhere if that may wait: a terminal with
+/// output that nobody takes, a file on a server that does not answer.
+///
+/// ```
+/// use std::os::fd::OwnedFd;
+/// use uring_safe_cancel::descriptor::OpenFile;
+///
+/// let (reader, _writer) = std::io::pipe()?;
+/// let file = OpenFile::from(OwnedFd::from(reader));
+/// let _again: OwnedFd = file.into();
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct OpenFile {
+    descriptor: ManuallyDrop<OwnedFd>,
+    look: OnceLock<Look>,
+}
+
+impl OpenFile {
+    /// What it leads to, if a ring has looked.
+    #[inline]
+    pub(crate) fn known(&self) -> Option<Look> {
+        self.look.get().copied()
+    }
+
+    /// What it leads to was found out.
+    pub(crate) fn know(&self, look: Look) {
+        let _ = self.look.set(look);
+    }
+}
+
+impl From<OwnedFd> for OpenFile {
+    fn from(descriptor: OwnedFd) -> Self {
+        Self { descriptor: ManuallyDrop::new(descriptor), look: OnceLock::new() }
+    }
+}
+
+impl From<OpenFile> for OwnedFd {
+    fn from(file: OpenFile) -> Self {
+        let mut file = ManuallyDrop::new(file);
+        // SAFETY: the file is not used again, not even by its drop.
+        unsafe { ManuallyDrop::take(&mut file.descriptor) }
+    }
+}
+
+impl AsRawFd for OpenFile {
+    #[inline]
+    fn as_raw_fd(&self) -> RawFd {
+        self.descriptor.as_raw_fd()
+    }
+}
+
+impl AsFd for OpenFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        // SAFETY: nobody uses it after the drop.
+        let descriptor = unsafe { ManuallyDrop::take(&mut self.descriptor) };
+        if self.look.get().is_some_and(|look| look.kind.waits_at_release()) {
+            closer::close(descriptor);
+        }
     }
 }
 
@@ -44,12 +120,12 @@ impl From<Arc<OwnedFd>> for Descriptor {
 /// is shared as long as the kernel confirms that the number still means the same open file.
 #[derive(Debug, Default)]
 pub struct Duplicates {
-    last: Option<(RawFd, Arc<OwnedFd>)>,
+    last: Option<(RawFd, Arc<OpenFile>)>,
 }
 
 impl Duplicates {
-    /// A duplicate of `number`, close-on-exec.
-    pub fn get(&mut self, number: RawFd) -> io::Result<Descriptor> {
+    /// A duplicate of `number`, close-on-exec. What is known of the number is known of the duplicate.
+    pub fn get(&mut self, number: RawFd, look: Option<Look>) -> io::Result<Descriptor> {
         if let Some((of, duplicate)) = &self.last {
             if *of == number && is_same_file(number, duplicate.as_raw_fd()) {
                 return Ok(Descriptor::Held(Arc::clone(duplicate)));
@@ -61,7 +137,10 @@ impl Duplicates {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: the kernel just made this descriptor for us, and nobody else knows it.
-        let duplicate = Arc::new(unsafe { OwnedFd::from_raw_fd(duplicate) });
+        let duplicate = Arc::new(OpenFile::from(unsafe { OwnedFd::from_raw_fd(duplicate) }));
+        if let Some(look) = look {
+            duplicate.know(look);
+        }
         self.last = Some((number, Arc::clone(&duplicate)));
         Ok(Descriptor::Held(duplicate))
     }
@@ -105,14 +184,14 @@ mod tests {
         let mut duplicates = Duplicates::default();
         let file = File::open("/dev/null").unwrap();
         let number = file.as_raw_fd();
-        let first = duplicates.get(number).unwrap();
-        let second = duplicates.get(number).unwrap();
+        let first = duplicates.get(number, None).unwrap();
+        let second = duplicates.get(number, None).unwrap();
         assert_eq!(first.number(), second.number(), "shared");
 
         let other = File::open("/dev/zero").unwrap();
         // SAFETY: both descriptors are this test's own.
         assert!(unsafe { libc::dup2(other.as_raw_fd(), number) } >= 0);
-        let third = duplicates.get(number).unwrap();
+        let third = duplicates.get(number, None).unwrap();
         assert_ne!(third.number(), first.number(), "the number means /dev/zero now");
         assert!(is_same_file(third.number(), other.as_raw_fd()));
         assert!(!is_same_file(third.number(), first.number()));
@@ -120,6 +199,6 @@ mod tests {
 
     #[test]
     fn a_closed_number_is_an_error() {
-        assert_eq!(Duplicates::default().get(-1).unwrap_err().raw_os_error(), Some(libc::EBADF));
+        assert_eq!(Duplicates::default().get(-1, None).unwrap_err().raw_os_error(), Some(libc::EBADF));
     }
 }

@@ -1,8 +1,9 @@
-//! The boundary to the kernel: what the ring asks of it, in four verbs.
+//! The boundary to the kernel: what the ring asks of it, in eight verbs.
 //!
 //! The real one is [`crate::real::RealKernel`]. A simulated one can stand in its place: the ring is
 //! generic over the trait, so the real one pays nothing for that.
 
+use crate::descriptor::{FileKind, Look};
 use crate::tag::Tag;
 use std::io;
 use std::os::fd::RawFd;
@@ -70,6 +71,11 @@ pub enum Work {
     Sleep {
         /// The address of a `__kernel_timespec`.
         timespec: usize,
+    },
+    /// A pause between two attempts; [`crate::machine::pause`] says how long.
+    Pause {
+        /// Its number.
+        number: u8,
     },
     /// openat(2).
     Open {
@@ -165,8 +171,44 @@ pub trait Kernel {
     /// The monotonic clock.
     fn now(&self) -> Nanoseconds;
 
-    /// Whether an operation on this descriptor may be given to a worker (`IOSQE_ASYNC`) that could do without.
-    fn may_use_worker(&self, _number: RawFd, _is_write: bool) -> bool {
-        true
+    /// What a descriptor leads to.
+    fn look(&self, number: RawFd) -> Look {
+        crate::descriptor::look(number)
     }
+
+    /// How this kernel must be given an operation on a file of a kind. `is_wanted`: its client asked for `IOSQE_ASYNC`.
+    fn way(&self, _number: RawFd, kind: FileKind, access: Access, is_wanted: bool) -> Way {
+        match (kind, access) {
+            (FileKind::Fuse, Access::Poll | Access::Read | Access::Write)
+            | (FileKind::Device | FileKind::Remote | FileKind::Pseudo { .. }, Access::Read | Access::Write) => Way::Worker,
+            _ if is_wanted => Way::Hinted,
+            _ => Way::Plain,
+        }
+    }
+}
+
+/// What an operation does with its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It brings bytes out of it.
+    Read,
+    /// It brings bytes into it.
+    Write,
+    /// It waits until it is ready.
+    Poll,
+    /// It brings it to the disk.
+    Sync,
+}
+
+/// How an operation is handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// As it is.
+    Plain,
+    /// With `IOSQE_ASYNC`; plain, if no worker takes it.
+    Hinted,
+    /// With `IOSQE_ASYNC`: on the ring's thread it might wait.
+    Worker,
+    /// The same, and only one at a time on one file.
+    InTurn,
 }

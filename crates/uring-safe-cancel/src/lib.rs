@@ -8,7 +8,6 @@
 #![doc = include_str!("../DESIGN.md")]
 
 pub mod descriptor;
-mod file_status;
 pub mod kernel;
 pub mod machine;
 pub mod memory;

@@ -60,6 +60,9 @@ pub enum Event {
         /// `IORING_CQE_F_NOTIF`: the CQE only says that the memory is free again.
         notification: bool,
     },
+    /// The final CQE of an operation that is to wait said -EAGAIN: nothing was there, whatever a poll had said. (Another
+    /// reader was faster; a driver polls as ready what is not.)
+    TargetNotReady,
     /// The delay after a cancel is over.
     RetryDue,
     /// `stuck_after` is over.
@@ -110,6 +113,28 @@ const NOTHING: Actions = Actions {
     report_stuck: false,
 };
 
+/// What the next SQE of an operation asks for, or the one that the kernel has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// What the client asked for.
+    Attempt,
+    /// A poll: the last attempt found nothing there.
+    Poll,
+    /// A pause, [`pause`] of this number long: attempts found nothing there although a poll had said so.
+    Pause(u8),
+}
+
+/// The longest pause is the one of this number.
+pub(crate) const LONGEST_PAUSE: u8 = 7;
+
+/// How long the pause of a number is: from 1 ms, which nobody notices, doubled up to 100 ms, which cost ten wake-ups a
+/// second for a descriptor whose poll always says that something is there.
+pub const fn pause(number: u8) -> Duration {
+    let number = if number > LONGEST_PAUSE { LONGEST_PAUSE } else { number };
+    let milliseconds = 1u64 << number;
+    Duration::from_millis(if milliseconds > 100 { 100 } else { milliseconds })
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Phase {
     /// In the queue; the kernel does not know it.
@@ -144,6 +169,9 @@ pub struct Machine {
     asynchronous: bool,
     stuck: bool,
     interruptions: u8,
+    stage: Stage,
+    /// How often an attempt found nothing there, as far as pauses differ.
+    misses: u8,
     attempts: u32,
     last_answer: Option<i32>,
     /// What CQEs with `F_MORE` have said so far: the sum of their counts, or an error if none had one.
@@ -165,6 +193,8 @@ impl Machine {
             asynchronous: false,
             stuck: false,
             interruptions: 0,
+            stage: Stage::Attempt,
+            misses: 0,
             attempts: 0,
             last_answer: None,
             earlier: None,
@@ -210,6 +240,12 @@ impl Machine {
         self.asynchronous
     }
 
+    /// What its next SQE asks for, or the one that the kernel has.
+    #[inline(always)]
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
     /// Whether it was reported as stuck.
     pub fn is_stuck(&self) -> bool {
         self.stuck
@@ -238,6 +274,7 @@ impl Machine {
             Event::TargetCompleted { result, more, notification } => {
                 self.target_completed(result, more, notification)
             }
+            Event::TargetNotReady => self.target_not_ready(),
             Event::CancelAsked => self.cancel_asked(policy),
             Event::CancelIssued => self.cancel_issued(policy),
             Event::CancelAnswered(answer) => self.cancel_answered(answer),
@@ -264,6 +301,9 @@ impl Machine {
             debug_assert!(self.phase == Phase::Abandoned, "a CQE while {:?}", self.phase);
             return NOTHING;
         }
+        if self.stage != Stage::Attempt {
+            return if more { NOTHING } else { self.stage_completed(result) };
+        }
         let with_earlier = match self.earlier {
             Some(earlier) if notification => earlier,
             Some(count @ 0..) => count.saturating_add(result.max(0)),
@@ -277,6 +317,46 @@ impl Machine {
             Some(verdict) => self.settle(verdict),
             None => self.resubmit(),
         }
+    }
+
+    /// Nothing was there. What an earlier CQE brought is a result all the same.
+    #[cold]
+    fn target_not_ready(&mut self) -> Actions {
+        if self.phase != Phase::InFlight || self.stage != Stage::Attempt || self.earlier.is_some() {
+            return self.target_completed(-libc::EAGAIN, false, false);
+        }
+        if self.is_cancel_asked() {
+            return self.settle(Verdict::Cancelled);
+        }
+        if self.asynchronous {
+            // No worker can wait on some files.
+            self.asynchronous = false;
+        } else {
+            // The first poll may be right: somebody else was faster. A second one in a row may lie again.
+            self.stage = match self.misses {
+                0 => Stage::Poll,
+                misses => Stage::Pause(misses - 1),
+            };
+            self.misses = (self.misses + 1).min(LONGEST_PAUSE + 1);
+        }
+        self.resubmit()
+    }
+
+    /// A poll or a pause ended, however: what it says is no result of the operation.
+    #[cold]
+    fn stage_completed(&mut self, result: i32) -> Actions {
+        if self.is_cancel_asked() {
+            return self.settle(Verdict::Cancelled);
+        }
+        if is_interruption(result) && self.interruptions < MAX_INTERRUPTIONS {
+            self.interruptions += 1;
+        } else {
+            self.stage = match self.stage {
+                Stage::Pause(_) => Stage::Poll,
+                Stage::Poll | Stage::Attempt => Stage::Attempt,
+            };
+        }
+        self.resubmit()
     }
 
     /// What a result means; `None` if the operation is to be submitted again.

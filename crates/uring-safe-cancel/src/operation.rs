@@ -21,14 +21,22 @@ pub use vectored::{ReadVectored, Vectors, VectorsError, WriteVectored, MAX_VECTO
 pub use write::Write;
 
 use crate::descriptor::Descriptor;
-use crate::kernel::Work;
-use crate::machine::is_interruption;
+use crate::kernel::{Access, Work};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 /// The most bytes that Linux reads or writes at once (`MAX_RW_COUNT`).
 pub const MAX_BYTES: usize = 0x7fff_f000;
 /// The offset that means the file's current position.
 pub const CURRENT_POSITION: u64 = u64::MAX;
+
+/// What a read or a write transfers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Transfer {
+    /// Where in the file, or [`CURRENT_POSITION`].
+    pub(crate) offset: u64,
+    /// No bytes at all.
+    pub(crate) is_empty: bool,
+}
 
 /// An operation, with all that the kernel needs of it.
 #[derive(Debug)]
@@ -118,17 +126,51 @@ impl Operation {
         }
     }
 
-    /// Whether it reads or writes where the file's position is, and moves it.
-    #[inline]
-    pub(crate) fn uses_position(&self) -> bool {
-        let offset = match self {
-            Self::Read(read) => read.offset,
-            Self::Write(write) => write.offset,
-            Self::ReadVectored(read) => read.vectors.offset,
-            Self::WriteVectored(write) => write.vectors.offset,
-            _ => return false,
+    /// What it transfers, if it transfers bytes.
+    #[inline(always)]
+    pub(crate) fn transfer(&self) -> Option<Transfer> {
+        let (offset, is_empty) = match self {
+            Self::Read(read) => (read.offset, read.memory.len() == 0),
+            Self::Write(write) => (write.offset, write.memory.len() == 0),
+            Self::ReadVectored(read) => (read.vectors.offset, read.vectors.is_empty()),
+            Self::WriteVectored(write) => (write.vectors.offset, write.vectors.is_empty()),
+            _ => return None,
         };
-        offset == CURRENT_POSITION
+        Some(Transfer { offset, is_empty })
+    }
+
+    /// How many bytes it transfers at most.
+    pub(crate) fn length(&self) -> usize {
+        let length = match self {
+            Self::Read(read) => read.memory.len(),
+            Self::Write(write) => write.memory.len(),
+            Self::ReadVectored(read) => read.vectors.length(),
+            Self::WriteVectored(write) => write.vectors.length(),
+            _ => 0,
+        };
+        length.min(MAX_BYTES)
+    }
+
+    /// The ring knows the position by now.
+    pub(crate) fn set_offset(&mut self, offset: u64) {
+        match self {
+            Self::Read(read) => read.offset = offset,
+            Self::Write(write) => write.offset = offset,
+            Self::ReadVectored(read) => read.vectors.offset = offset,
+            Self::WriteVectored(write) => write.vectors.offset = offset,
+            _ => {}
+        }
+    }
+
+    /// What it does with its file.
+    #[inline]
+    pub(crate) fn access(&self) -> Access {
+        match self {
+            Self::Write(_) | Self::WriteVectored(_) => Access::Write,
+            Self::Poll(_) => Access::Poll,
+            Self::Sync(_) => Access::Sync,
+            _ => Access::Read,
+        }
     }
 
     /// Whether a cancel may reach it. A close, once asked for, always closes.
@@ -146,7 +188,7 @@ impl Operation {
     /// Whether it needs `IOSQE_ASYNC` to wait as its system call does.
     #[inline]
     pub(crate) fn needs_worker(&self) -> bool {
-        matches!(self, Self::Open(open) if open.may_wait())
+        matches!(self, Self::Open(_))
     }
 
     /// Whether it brings bytes into its file.
@@ -161,8 +203,7 @@ impl Operation {
         match self {
             // A timeout that ran its time says so by an error.
             Self::Sleep(_) if result == -libc::ETIME => 0,
-            // The descriptor is closed nonetheless, as for close(2).
-            Self::Close(_) if is_interruption(result) => 0,
+            Self::Close(close) => close.translate(result),
             _ => result,
         }
     }

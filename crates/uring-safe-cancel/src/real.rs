@@ -8,12 +8,15 @@ mod workers;
 pub use probe::{probe, Probe, Unsupported};
 pub use setup::{Fallbacks, SetupError};
 
-use crate::kernel::{Cqe, Kernel, Nanoseconds, QueueFull, Submission, Work};
+use crate::descriptor::FileKind;
+use crate::kernel::{Access, Cqe, Kernel, Nanoseconds, QueueFull, Submission, Way, Work};
+use crate::machine::{pause, LONGEST_PAUSE};
 use crate::tag::Tag;
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{Fd, FsyncFlags, TimeoutFlags, Timespec};
 use io_uring::{cqueue, opcode, IoUring};
 use registered::Name;
+use workers::Workers;
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, RawFd};
@@ -30,8 +33,7 @@ pub struct RealKernel {
     ring: Ring,
     name: Name,
     fallbacks: Fallbacks,
-    /// Whether its workers can be given every file.
-    workers_take_everything: bool,
+    workers: Workers,
     /// The deadlines of a timer and of its change. The kernel copies them when it takes the SQE,
     /// before `enter` returns; until then they stay where they are.
     deadlines: Box<[Timespec; 2]>,
@@ -57,7 +59,7 @@ impl RealKernel {
             name: Name::register(&ring),
             ring: Ring(ring),
             fallbacks,
-            workers_take_everything: workers::take_everything(),
+            workers: Workers::here(),
             deadlines: Box::new([zero, zero]),
             thread: PhantomData,
         })
@@ -122,6 +124,9 @@ impl RealKernel {
                 opcode::PollAdd::new(Fd(descriptor), events).build()
             }
             Work::Sleep { timespec } => opcode::Timeout::new(timespec as *const Timespec).build(),
+            Work::Pause { number } => {
+                opcode::Timeout::new(&PAUSES[usize::from(number.min(LONGEST_PAUSE))]).build()
+            }
             Work::Open { path, flags, mode } => {
                 opcode::OpenAt::new(Fd(libc::AT_FDCWD), path as *const libc::c_char)
                     .flags(flags)
@@ -168,6 +173,17 @@ impl Drop for RealKernel {
         self.name.unregister(&self.ring.0);
     }
 }
+
+/// The kernel's form of each pause, where it finds them whenever it takes an SQE.
+static PAUSES: [Timespec; LONGEST_PAUSE as usize + 1] = {
+    let mut pauses = [Timespec::new(); LONGEST_PAUSE as usize + 1];
+    let mut number = 0;
+    while number <= LONGEST_PAUSE {
+        pauses[number as usize] = Timespec::new().nsec(pause(number).as_nanos() as u32);
+        number += 1;
+    }
+    pauses
+};
 
 /// The kernel's form of a time.
 pub(crate) fn timespec(time: Nanoseconds) -> Timespec {
@@ -236,7 +252,7 @@ impl Kernel for RealKernel {
         time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
     }
 
-    fn may_use_worker(&self, number: RawFd, is_write: bool) -> bool {
-        self.workers_take_everything || workers::take(number, is_write)
+    fn way(&self, number: RawFd, kind: FileKind, access: Access, is_wanted: bool) -> Way {
+        self.workers.way(number, kind, access, is_wanted)
     }
 }

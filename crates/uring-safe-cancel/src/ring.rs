@@ -4,8 +4,11 @@
 mod completion;
 mod deadlines;
 mod life;
+mod lines;
+mod looks;
 mod options;
-mod positions;
+mod placement;
+mod position;
 mod stats;
 mod timer;
 mod traffic;
@@ -14,16 +17,19 @@ pub use completion::{Completion, Refusal, Refused, StuckReport};
 pub use options::{Extra, Options};
 pub use stats::{Answers, Stats};
 
-use crate::descriptor::{Descriptor, Duplicates};
+use crate::descriptor::{Descriptor, Duplicates, FileKind, Look};
 use crate::kernel::Kernel;
-use crate::machine::Event;
+use crate::machine::{Event, Verdict};
 use crate::memory::Arena;
 use crate::operation::Operation;
 use crate::table::Table;
 use crate::tag::{Key, MAX_SLOT};
 use deadlines::{Deadlines, Due};
 use life::Life;
-use positions::Positions;
+use lines::{LineKey, Lines};
+use looks::Looks;
+use placement::{Placed, Placement};
+use position::Move;
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::time::Duration;
@@ -42,26 +48,38 @@ struct Held<C> {
     operation: Operation,
     /// Whether the next submission carries `IOSQE_ASYNC`.
     asynchronous: bool,
-    /// The descriptor's number as the client knows it (the operation may use a duplicate).
-    number: Option<RawFd>,
-    /// Whether it stands in a line for its descriptor's position.
-    in_line: bool,
-    /// Whether it is parked there.
+    /// Whether it can do without.
+    needs_worker: bool,
+    /// Whether -EAGAIN says that nothing is there yet.
+    waits: bool,
+    /// Whether it is parked in its line.
     parked: bool,
     timed_out: bool,
+    /// How it moves its file's position.
+    moves: Move,
+    /// What its file is.
+    kind: FileKind,
+    /// The descriptor's number as the client knows it (the operation may use a duplicate).
+    number: Option<RawFd>,
+    /// The line it stands in.
+    line: Option<LineKey>,
 }
 
 impl<C> Held<C> {
-    /// An operation that works on no descriptor of its client's.
+    /// An operation that settles at once.
     fn new(client: C, operation: Operation) -> Self {
         Self {
             client,
             operation,
             asynchronous: false,
-            number: None,
-            in_line: false,
+            needs_worker: false,
+            waits: false,
             parked: false,
             timed_out: false,
+            moves: Move::None,
+            kind: FileKind::Unknown,
+            number: None,
+            line: None,
         }
     }
 }
@@ -102,7 +120,8 @@ pub struct Ring<K: Kernel, C> {
     arena: Arena,
     deadlines: Deadlines,
     timer: Timer,
-    positions: Positions,
+    lines: Lines,
+    looks: Looks,
     duplicates: Duplicates,
     /// Completions that needed no CQE, for the next flush.
     ready: VecDeque<Completion<C>>,
@@ -125,7 +144,8 @@ impl<K: Kernel, C> Ring<K, C> {
             table: Table::new(limits, options.cancel),
             deadlines: Deadlines::default(),
             timer: Timer::new(),
-            positions: Positions::default(),
+            lines: Lines::default(),
+            looks: Looks::default(),
             duplicates: Duplicates::default(),
             ready: VecDeque::new(),
             unarmed: Vec::new(),
@@ -196,56 +216,87 @@ impl<K: Kernel, C> Ring<K, C> {
         if !self.table.has_room() {
             return Err(Refused { refusal: Refusal::QueueFull, operation, client });
         }
+        let placement = match self.place(&operation, extra.asynchronous) {
+            Placed::Runs(placement) => placement,
+            Placed::Settles(result) => return Ok(self.settle_at_once(operation, client, result)),
+        };
+        let Placement { look, asynchronous, needs_worker, holds, waits, moves, line } = placement;
         let number = operation.descriptor().map(Descriptor::number);
-        let in_line = operation.uses_position();
-        let parked = in_line && number.is_some_and(|number| self.positions.must_park(number));
+        let parked = line.is_some_and(|line| self.lines.enter(line, look.identity));
         // A close takes its turn in the queue, because cancels asked for before it go first from there.
-        let waits = parked || is_close || self.is_full();
-        if waits || extra.asynchronous {
-            if let Err(error) = self.duplicate(&mut operation) {
+        let queues = parked || is_close || self.is_full();
+        // A worker looks numbers up late, and so does the queue.
+        if queues || asynchronous || extra.asynchronous || holds {
+            if let Err(error) = self.duplicate(&mut operation, look) {
+                if let (Some(line), false) = (line, parked) {
+                    self.lines.leave(line);
+                }
                 let refusal = Refusal::Descriptor(error);
                 return Err(Refused { refusal, operation, client });
             }
         }
-        let is_write = operation.is_write();
-        let wants_worker = extra.asynchronous
-            && number.is_none_or(|number| self.kernel.may_use_worker(number, is_write));
-        let in_worker = wants_worker || operation.needs_worker();
-        // What a worker refuses is submitted again, plain.
-        let asynchronous = in_worker && operation.is_repeatable();
-        let held =
-            Held { client, operation, asynchronous, number, in_line, parked, timed_out: false };
-        let key = match self.table.insert(held) {
-            Ok(key) => key,
-            Err(Held { operation, client, .. }) => {
-                return Err(Refused { refusal: Refusal::QueueFull, operation, client })
-            }
+        let held = Held {
+            client,
+            operation,
+            asynchronous,
+            needs_worker,
+            waits,
+            parked,
+            timed_out: false,
+            moves,
+            kind: look.kind,
+            number,
+            line,
         };
+        // There is room, as was seen above.
+        let key = self.table.insert_beyond_limit(held);
         self.stats.submitted += 1;
         if let Some(timeout) = extra.timeout {
             self.unarmed.push((key, Due::Timeout, timeout));
         }
-        match number {
-            Some(number) if parked => self.table.park(self.positions.parked(number), key),
-            Some(number) if in_line => self.positions.start(number),
-            _ => {}
-        }
-        if !waits {
-            self.start(key);
-        } else if !parked {
+        if parked {
+            if let Some(list) = line.and_then(|line| self.lines.parked(line)) {
+                self.table.park(list, key);
+            }
+        } else if queues {
             self.table.enqueue(key);
+        } else {
+            self.start(key);
         }
         Ok(key)
     }
 
+    /// An operation whose result is known without the kernel.
+    #[cold]
+    fn settle_at_once(&mut self, operation: Operation, client: C, result: i32) -> Key {
+        self.stats.submitted += 1;
+        let key = self.table.insert_beyond_limit(Held::new(client, operation));
+        if let Some(settled) = self.table.apply(key, Event::Abandoned).settled {
+            let mut completion = self.finish(settled, true);
+            completion.verdict = match result {
+                0.. => Verdict::Completed(result),
+                errno => Verdict::Failed(-errno),
+            };
+            self.ready.push_back(completion);
+        }
+        key
+    }
+
     /// Replaces a borrowed descriptor by a duplicate that the operation holds.
-    fn duplicate(&mut self, operation: &mut Operation) -> std::io::Result<()> {
+    fn duplicate(&mut self, operation: &mut Operation, look: Look) -> std::io::Result<()> {
         if let Some(descriptor) = operation.descriptor_mut() {
             if let Descriptor::Borrowed(number) = *descriptor {
-                *descriptor = self.duplicates.get(number)?;
+                *descriptor = self.duplicates.get(number, Some(look))?;
             }
         }
         Ok(())
+    }
+
+    /// Says that this ring opened `number`, whose owner will close it by this ring and by nothing else: then nobody need look
+    /// what it leads to before each operation. Closed elsewhere, and used again, it would be taken for what it was: an
+    /// operation on a terminal that got the number of a file might wait on the ring's thread.
+    pub fn remember(&mut self, number: RawFd) {
+        self.looks.opened(number);
     }
 
     /// Asks for an operation's cancellation. Idempotent, unless the policy says `reissue: false`: then
@@ -279,7 +330,7 @@ impl<K: Kernel, C> Ring<K, C> {
         if !held.operation.is_cancellable() {
             return false;
         }
-        let (parked, number) = (held.parked, held.number);
+        let (parked, line) = (held.parked, held.line);
         let naive_repeat = !self.table.policy().reissue && !timed_out;
         let Some(machine) = self.table.machine(key) else { return false };
         if machine.is_cancel_asked() {
@@ -293,8 +344,10 @@ impl<K: Kernel, C> Ring<K, C> {
             held.timed_out = timed_out;
             held.parked = false;
         }
-        if let (true, Some(number)) = (parked, number) {
-            self.table.unpark(self.positions.parked(number), key);
+        if parked {
+            if let Some(list) = line.and_then(|line| self.lines.parked(line)) {
+                self.table.unpark(list, key);
+            }
         }
         let outcome = self.table.apply(key, Event::CancelAsked);
         if let Some(settled) = outcome.settled {

@@ -333,7 +333,7 @@ fn clause_7_bounded_a_close_needs_no_room() {
     }
     let (_reader, writer) = std::io::pipe().unwrap();
     let number = std::os::fd::IntoRawFd::into_raw_fd(writer);
-    submit(&mut ring, Close { number }, 99);
+    submit(&mut ring, Close::new(number), 99);
     let mut done = Vec::new();
     ring.flush(usize::MAX, &mut |c| done.push((c.client, c.verdict)));
     assert_eq!(done, [(99, Verdict::Completed(0))]);
@@ -394,7 +394,7 @@ fn sleep_poll_and_close() {
     );
     assert!(begun.elapsed() >= Duration::from_millis(20));
     let number = std::os::fd::IntoRawFd::into_raw_fd(event);
-    let key = submit(&mut ring, Close { number }, 2);
+    let key = submit(&mut ring, Close::new(number), 2);
     assert!(!ring.cancel(key), "a close cannot be cancelled");
     assert_eq!(drain(&mut ring)[0].verdict, Verdict::Completed(0));
 }

@@ -103,7 +103,7 @@ impl Client {
                 let number = given.unwrap_or_else(|| duplicate(self.files.opens())).into_raw_fd();
                 self.world().closing.insert(number);
                 record.closes = number;
-                Close { number }.into()
+                Close::new(number).into()
             }
             Kind::Sync => {
                 let data_only = self.random.bool();
@@ -220,7 +220,7 @@ impl Client {
         }
         let descriptor = match &file.descriptor {
             Some(shared) if self.random.bool() => Arc::clone(shared),
-            _ => Arc::new(duplicate(file.number)),
+            _ => Arc::new(duplicate(file.number).into()),
         };
         target.number = descriptor.as_raw_fd();
         record.target = Some(target);

@@ -128,8 +128,8 @@ impl Client {
         let fault = if self.is_open { Fault::Refused } else { Fault::RefusedClosed };
         world.coverage.count(fault);
         if let Operation::Close(close) = operation {
-            assert!(world.closing.remove(&close.number));
-            crate::kernel::close(close.number);
+            assert!(world.closing.remove(&close.number()));
+            crate::kernel::close(close.number());
         }
     }
 

@@ -20,6 +20,7 @@ pub(super) fn name(work: &Work) -> &'static str {
         Work::Writev { .. } => "writev",
         Work::Poll { .. } => "poll",
         Work::Sleep { .. } => "sleep",
+        Work::Pause { .. } => "pause",
         Work::Open { .. } => "open",
         Work::Close { .. } => "close",
         Work::Sync { .. } => "sync",
@@ -214,7 +215,7 @@ fn described(record: &Record, work: &Work) -> (Option<RawFd>, usize) {
         Work::Sync { descriptor, data_only } => {
             (Kind::Sync, Some(descriptor), 0, data_only == (record.flags != 0))
         }
-        Work::Cancel { .. } | Work::Timer { .. } | Work::TimerUpdate { .. } => {
+        Work::Pause { .. } | Work::Cancel { .. } | Work::Timer { .. } | Work::TimerUpdate { .. } => {
             panic!("clause 6: {work:?} with the tag of an operation")
         }
     };

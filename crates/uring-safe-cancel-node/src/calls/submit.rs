@@ -387,7 +387,7 @@ pub(super) unsafe extern "C" fn close_descriptor(
     // SAFETY: see `nop`.
     unsafe {
         answer::<2>(env, info, |ring, arguments| {
-            let close = Close { number: arguments.int(1) };
+            let close = Close::new(arguments.int(1));
             ring.submit(arguments.uint(0), Keep::No, close.into(), Extra::default())
         })
     }

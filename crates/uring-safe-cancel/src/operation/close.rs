@@ -1,17 +1,59 @@
+use crate::descriptor::closer::{self, Closing};
 use crate::kernel::Work;
+use crate::machine::is_interruption;
+use std::io;
 use std::os::fd::RawFd;
+use std::sync::Arc;
 
 /// Closes a descriptor. No cancel reaches it, and a ring that is destroyed before the kernel saw it
-/// closes the descriptor itself.
+/// closes the descriptor itself. Where the release of the file may wait, a thread of its own closes it.
 #[derive(Debug)]
 pub struct Close {
-    /// The descriptor.
-    pub number: RawFd,
+    number: RawFd,
+    /// The close, where a thread does it.
+    elsewhere: Option<Arc<Closing>>,
 }
 
 impl Close {
+    /// Closes `number`, which its owner gives away.
+    pub fn new(number: RawFd) -> Self {
+        Self { number, elsewhere: None }
+    }
+
+    /// The descriptor.
+    pub fn number(&self) -> RawFd {
+        self.number
+    }
+
+    /// Whether a thread has been given the close.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.elsewhere.is_some()
+    }
+
+    /// Gives the close to a thread. An error where there is no descriptor left to tell its end by.
+    pub(crate) fn begin(&mut self) -> io::Result<()> {
+        self.elsewhere = Some(closer::begin(self.number)?);
+        Ok(())
+    }
+
     #[inline]
     pub(super) fn work(&self) -> Work {
-        Work::Close { descriptor: self.number }
+        match &self.elsewhere {
+            None => Work::Close { descriptor: self.number },
+            Some(closing) => {
+                Work::Poll { descriptor: closing.event(), events: libc::POLLIN as u32 }
+            }
+        }
+    }
+
+    /// What the CQE's result means.
+    pub(super) fn translate(&self, result: i32) -> i32 {
+        match &self.elsewhere {
+            // The descriptor is closed nonetheless, as for close(2).
+            None if is_interruption(result) => 0,
+            None => result,
+            // The poll was interrupted before: it is asked for again.
+            Some(closing) => closing.result().unwrap_or(-libc::EINTR),
+        }
     }
 }

@@ -21,14 +21,6 @@ impl Open {
         Ok(Self { path: memory, flags: flags | libc::O_CLOEXEC, mode })
     }
 
-    /// Whether open(2) might wait: for a FIFO's peer, for a serial line's carrier. Linux would try it inline
-    /// with `O_NONBLOCK` first, which such a file takes for a wish of its own: a reader of a FIFO would get it
-    /// without a writer, and read its end, a writer ENXIO. Only in a worker it is the open(2) that was asked for.
-    #[inline]
-    pub(super) fn may_wait(&self) -> bool {
-        self.flags & (libc::O_NONBLOCK | libc::O_PATH | libc::O_DIRECTORY) == 0
-    }
-
     pub(super) fn work(&self) -> Work {
         Work::Open { path: self.path.address(), flags: self.flags, mode: self.mode }
     }

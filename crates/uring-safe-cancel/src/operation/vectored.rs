@@ -42,6 +42,17 @@ impl Vectors {
         Ok(Self { parts, offset, array })
     }
 
+    /// Whether the parts have no bytes at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.parts.iter().all(|part| part.len() == 0)
+    }
+
+    /// How many bytes the parts have that are read or written.
+    pub(crate) fn length(&self) -> usize {
+        let room = self.array.len() / size_of::<libc::iovec>();
+        self.parts.iter().take(room).map(Memory::len).sum()
+    }
+
     /// The address of the array for the kernel, and how many parts it names. It is filled only now,
     /// when the parts are the ring's: until then their owner may have changed them.
     fn array(&self) -> (usize, u32) {

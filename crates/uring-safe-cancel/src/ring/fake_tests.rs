@@ -2,7 +2,8 @@
 //! and completes operations only when it is told to. It checks on every SQE what the ring owes it:
 //! no tag twice, and no more on the way than the completion queue has room for.
 
-use crate::kernel::{Cqe, Kernel, Nanoseconds, QueueFull, Submission, Work};
+use crate::descriptor::{look, FileKind, Look};
+use crate::kernel::{Access, Cqe, Kernel, Nanoseconds, QueueFull, Submission, Way, Work};
 use crate::ring::{Completion, Extra, Flushed, Options, Ring};
 use crate::tag::{Key, Kind, Tag};
 use crate::{Operation, Verdict};
@@ -61,6 +62,10 @@ pub(super) struct State {
     pub(super) instant: Option<i32>,
     /// Whether its workers must not be given anything that can do without.
     pub(super) spares_workers: bool,
+    /// What numbers mean, where a test says so.
+    pub(super) kinds: HashMap<RawFd, FileKind>,
+    /// How operations on a kind are to be handed over, where a test says so.
+    pub(super) ways: HashMap<FileKind, Way>,
     entries: usize,
     completions: usize,
     queue: VecDeque<Submission>,
@@ -331,8 +336,23 @@ impl Kernel for Fake {
         self.0.borrow().now
     }
 
-    fn may_use_worker(&self, _number: RawFd, _is_write: bool) -> bool {
-        !self.0.borrow().spares_workers
+    /// What tests name by a number alone is nothing that is open; their files are.
+    fn look(&self, number: RawFd) -> Look {
+        let state = self.0.borrow();
+        match state.kinds.get(&number) {
+            Some(&kind) => Look::at(kind),
+            None if number > libc::STDERR_FILENO => look(number),
+            None => Look::at(FileKind::Unknown),
+        }
+    }
+
+    fn way(&self, _number: RawFd, kind: FileKind, _access: Access, is_wanted: bool) -> Way {
+        let state = self.0.borrow();
+        match (state.ways.get(&kind), is_wanted && !state.spares_workers) {
+            (Some(&way), _) => way,
+            (None, true) => Way::Hinted,
+            (None, false) => Way::Plain,
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! How a ring ends: by finishing, by cancelling, and at worst by giving up.
 
 use super::{Completion, Held, Kernel, Ring, StuckReport};
+use super::placement::waits_at_close;
+use crate::descriptor::{closer, FileKind};
 use crate::kernel::Nanoseconds;
 use crate::machine::{Event, Verdict};
 use crate::operation::Operation;
 use crate::tag::Key;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::Duration;
 
 /// Where a ring is in its life.
@@ -122,15 +125,29 @@ impl<K: Kernel, C> Ring<K, C> {
 
 /// Does what a close that never reached the kernel was asked for.
 fn close_after_all<C>(completion: &mut Completion<C>) {
-    if let (Verdict::Cancelled, Some(Operation::Close(close))) =
+    let (Verdict::Cancelled, Some(Operation::Close(close))) =
         (completion.verdict, &completion.operation)
-    {
+    else {
+        return;
+    };
+    let number = close.number();
+    completion.verdict = if close.is_begun() {
+        // A thread closes it. Nobody will say when.
+        Verdict::Stuck
+    } else if waits_at_close(FileKind::of(number), number) {
         // SAFETY: the client gave the number away with the operation, and the kernel never saw it.
-        let closed = unsafe { libc::close(close.number) } == 0;
+        closer::close(unsafe { OwnedFd::from_raw_fd(number) });
+        Verdict::Completed(0)
+    } else {
+        // SAFETY: as above.
+        let closed = unsafe { libc::close(number) } == 0;
         let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO);
-        let closed = closed || errno == libc::EINTR;
-        completion.verdict = if closed { Verdict::Completed(0) } else { Verdict::Failed(errno) };
-    }
+        if closed || errno == libc::EINTR {
+            Verdict::Completed(0)
+        } else {
+            Verdict::Failed(errno)
+        }
+    };
 }
 
 /// Dropping a ring cancels what it has and waits, 50 ms at most. What the kernel holds then is leaked,

@@ -43,7 +43,7 @@ impl Options {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extra {
     /// `IOSQE_ASYNC`: a worker thread of the kernel does it, and the submitting thread never copies. Ignored where
-    /// the kernel's workers would spin ([`Kernel::may_use_worker`](crate::kernel::Kernel::may_use_worker)).
+    /// the kernel's workers would spin ([`Kernel::way`](crate::kernel::Kernel::way)).
     pub asynchronous: bool,
     /// Cancels the operation after this time.
     pub timeout: Option<Duration>,

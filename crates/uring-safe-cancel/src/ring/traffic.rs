@@ -2,13 +2,16 @@
 //! what is left gets its deadlines.
 
 use super::deadlines::Due;
+use super::lines::LineKey;
+use super::placement::waits_at_close;
+use super::position::{self, Move};
 use super::{Completion, Flushed, Held, Ring};
-use crate::descriptor::Descriptor;
-use crate::kernel::{Cqe, Kernel, QueueFull, Submission, Work};
-use crate::machine::{Event, Verdict};
+use crate::descriptor::{Descriptor, Duplicates, FileKind};
+use crate::kernel::{Access, Cqe, Kernel, QueueFull, Submission, Work};
+use crate::machine::{Event, Machine, Stage, Verdict};
+use crate::operation::Operation;
 use crate::table::{Outcome, Settled};
 use crate::tag::{Key, Kind, Tag};
-use std::os::fd::RawFd;
 
 /// A signal may interrupt `enter` at any time, but not for ever.
 const MAX_INTERRUPTED_ENTERS: u32 = 16;
@@ -69,6 +72,7 @@ impl<K: Kernel, C> Ring<K, C> {
         self.arm();
         // A shared duplicate would keep a pipe open that its user closed.
         self.duplicates.forget();
+        self.looks.flushed();
         // The kernel may have refused before and not now, but nobody has filled the queue since.
         let left_over = self.may_queue() || !self.ready.is_empty();
         Flushed { delivered, again: self.kernel_refuses || left_over }
@@ -119,22 +123,56 @@ impl<K: Kernel, C> Ring<K, C> {
     #[inline(always)]
     pub(super) fn start(&mut self, key: Key) -> bool {
         let Some(held) = self.table.payload(key) else { return true };
-        let (work, asynchronous) = (held.operation.work(), held.asynchronous);
-        let needs_worker = held.operation.needs_worker();
-        if self.queue(Tag::new(Kind::Target, key), work, asynchronous).is_ok() {
+        let is_prepared = held.moves == Move::None && !matches!(held.operation, Operation::Close(_));
+        if !is_prepared && !self.prepare(key) {
+            self.table.enqueue_first(key);
+            return false;
+        }
+        let stage = self.table.machine(key).map_or(Stage::Attempt, Machine::stage);
+        let Some(held) = self.table.payload(key) else { return true };
+        let (asynchronous, needs_worker) = (held.asynchronous, held.needs_worker);
+        let (work, in_worker) = match stage {
+            Stage::Attempt => (held.operation.work(), asynchronous),
+            _ => stage_work(held, stage),
+        };
+        if self.queue(Tag::new(Kind::Target, key), work, in_worker).is_ok() {
             self.table.submitted(key, asynchronous && !needs_worker);
             return true;
         }
         if let Some(held) = self.table.payload_mut(key) {
-            // It is looked up late now. Where no duplicate can be had, the number must do.
-            if let Some(place @ Descriptor::Borrowed(_)) = held.operation.descriptor_mut() {
-                if let Ok(duplicate) = self.duplicates.get(place.number()) {
-                    *place = duplicate;
-                }
-            }
+            hold(&mut self.duplicates, held);
         }
         self.table.enqueue_first(key);
         false
+    }
+
+    /// Takes a file's position, or gives a close that may wait to a thread. Answers whether that could be done now.
+    #[cold]
+    fn prepare(&mut self, key: Key) -> bool {
+        let Some(held) = self.table.payload_mut(key) else { return true };
+        if held.moves == Move::Untaken {
+            if let Some(number) = held.operation.descriptor().map(Descriptor::number) {
+                held.moves = position::take(&mut held.operation, held.kind, number);
+            }
+        }
+        let Operation::Close(close) = &held.operation else { return true };
+        let number = close.number();
+        if close.is_begun() {
+            return true;
+        }
+        self.looks.closed(number);
+        // What was called before must find the file open.
+        let is_elsewhere = waits_at_close(self.kernel.look(number).kind, number);
+        if !is_elsewhere || !self.enter(0) {
+            return !is_elsewhere;
+        }
+        if let Some(held) = self.table.payload_mut(key) {
+            if let Operation::Close(close) = &mut held.operation {
+                // Without a descriptor to tell of its end the kernel closes, and may wait.
+                let _ = close.begin();
+            }
+        }
+        true
     }
 
     #[inline(always)]
@@ -208,13 +246,14 @@ impl<K: Kernel, C> Ring<K, C> {
                 let held = self.table.payload(key)?;
                 let result = held.operation.translate(cqe.result);
                 let Cqe { more, notification, .. } = cqe;
-                let event = Event::TargetCompleted { result, more, notification };
+                let event = if result == -libc::EAGAIN && held.waits && !more && !notification {
+                    Event::TargetNotReady
+                } else {
+                    Event::TargetCompleted { result, more, notification }
+                };
                 let Outcome { actions, settled } = self.table.apply(key, event);
                 if actions.resubmit {
-                    let asynchronous = self.table.machine(key)?.is_asynchronous();
-                    let held = self.table.payload_mut(key)?;
-                    held.asynchronous = asynchronous || held.operation.needs_worker();
-                    self.table.enqueue_first(key);
+                    self.resubmit(key);
                 }
                 settled.map(|settled| self.finish(settled, false))
             }
@@ -235,16 +274,36 @@ impl<K: Kernel, C> Ring<K, C> {
         }
     }
 
+    /// An operation goes to the kernel once more.
+    #[cold]
+    fn resubmit(&mut self, key: Key) {
+        let machine = self.table.machine(key);
+        let is_asynchronous = machine.is_some_and(Machine::is_asynchronous);
+        let is_waiting = machine.is_some_and(|machine| machine.stage() != Stage::Attempt);
+        let Some(held) = self.table.payload_mut(key) else { return };
+        held.asynchronous = is_asynchronous || held.needs_worker;
+        if is_waiting {
+            // It may take long, and its number may mean another file by then.
+            hold(&mut self.duplicates, held);
+        }
+        self.table.enqueue_first(key);
+    }
+
     /// Makes a settled operation its client's. `parked`: it never ran, so nobody's turn has come.
     #[inline(always)]
     pub(super) fn finish(&mut self, settled: Settled<Held<C>>, parked: bool) -> Completion<C> {
         let Settled { key, verdict, attempts, cancel_asked, payload } = settled;
-        let Held { client, operation, number, in_line, timed_out, .. } = payload;
+        let Held { client, operation, line, timed_out, moves, .. } = payload;
         self.deadlines.clear(key.slot());
         self.stats.completed += 1;
         self.stats.rescued += u64::from(attempts > 1 && verdict != Verdict::Stuck);
-        if let (true, false, Some(number)) = (in_line, parked, number) {
-            self.next_in_line(number);
+        if let Some(line) = line {
+            if moves != Move::None {
+                self.move_position(line, moves, verdict, &operation);
+            }
+            if !parked {
+                self.next_in_line(line);
+            }
         }
         let opened = match verdict {
             Verdict::Completed(result) => operation.opened(result),
@@ -260,9 +319,31 @@ impl<K: Kernel, C> Ring<K, C> {
         Completion { key, client, verdict, attempts, cancel_asked, timed_out, operation, opened }
     }
 
-    /// An operation at the current position of `number` ended: the next one may run.
-    fn next_in_line(&mut self, number: RawFd) {
-        let Some(parked) = self.positions.end(number) else { return };
+    /// Brings a file's position to where the operation's bytes end.
+    fn move_position(&self, line: LineKey, moves: Move, verdict: Verdict, operation: &Operation) {
+        let done = match verdict {
+            Verdict::Completed(done) => u32::try_from(done).unwrap_or(0),
+            _ => 0,
+        };
+        if position::is_settled(moves, done) {
+            return;
+        }
+        let number = match operation.descriptor() {
+            Some(Descriptor::Held(file)) => std::os::fd::AsRawFd::as_raw_fd(&**file),
+            // Its owner may have closed it meanwhile, and another file got its number.
+            Some(Descriptor::Borrowed(number))
+                if self.lines.identity(line) == Some(self.kernel.look(*number).identity) =>
+            {
+                *number
+            }
+            _ => return,
+        };
+        position::settle(moves, done, number);
+    }
+
+    /// The operation that ran in a line ended: the next one may run.
+    fn next_in_line(&mut self, line: LineKey) {
+        let Some(parked) = self.lines.leave(line) else { return };
         if let Some(key) = self.table.unpark_first(parked) {
             if let Some(held) = self.table.payload_mut(key) {
                 held.parked = false;
@@ -324,6 +405,34 @@ impl<K: Kernel, C> Ring<K, C> {
                 self.timer.queued(tag, deadline);
                 self.enter(0);
             }
+        }
+    }
+}
+
+/// What an operation asks for between two attempts, and whether a worker must do it.
+#[cold]
+fn stage_work<C>(held: &Held<C>, stage: Stage) -> (Work, bool) {
+    let events = match held.operation.access() {
+        Access::Write => libc::POLLOUT,
+        _ => libc::POLLIN,
+    };
+    match (stage, held.operation.descriptor()) {
+        (Stage::Pause(number), _) => (Work::Pause { number }, false),
+        (_, Some(descriptor)) => {
+            let work = Work::Poll { descriptor: descriptor.number(), events: events as u32 };
+            // A FUSE server is asked for a poll, too.
+            (work, held.kind == FileKind::Fuse)
+        }
+        (_, None) => (held.operation.work(), held.asynchronous),
+    }
+}
+
+/// Its descriptor is looked up late now. Where no duplicate can be had, the number must do.
+#[cold]
+fn hold<C>(duplicates: &mut Duplicates, held: &mut Held<C>) {
+    if let Some(place @ Descriptor::Borrowed(_)) = held.operation.descriptor_mut() {
+        if let Ok(duplicate) = duplicates.get(place.number(), None) {
+            *place = duplicate;
         }
     }
 }

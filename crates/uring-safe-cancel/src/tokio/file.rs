@@ -1,6 +1,6 @@
 //! Files that operations hold.
 
-use crate::descriptor::Descriptor;
+use crate::descriptor::{Descriptor, OpenFile};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ use std::sync::Arc;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct File(Arc<OwnedFd>);
+pub struct File(Arc<OpenFile>);
 
 impl File {
     /// The descriptor itself, or the file again while a clone or an operation holds it.
     pub fn try_into_owned(self) -> Result<OwnedFd, Self> {
-        Arc::try_unwrap(self.0).map_err(Self)
+        Arc::try_unwrap(self.0).map(OwnedFd::from).map_err(Self)
     }
 
     pub(super) fn hold(&self) -> Descriptor {
@@ -34,7 +34,7 @@ impl File {
 
 impl<T: Into<OwnedFd>> From<T> for File {
     fn from(file: T) -> Self {
-        Self(Arc::new(file.into()))
+        Self(Arc::new(file.into().into()))
     }
 }
 

@@ -97,7 +97,7 @@ impl Shared {
             }
             Err(refused) => Err(match refused.operation {
                 // A close, once called, closes.
-                Operation::Close(close) => close_now(close.number),
+                Operation::Close(close) => close_now(close.number()),
                 _ => Err(refused.refusal.into()),
             }),
         }

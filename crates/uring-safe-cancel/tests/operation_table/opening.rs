@@ -170,7 +170,7 @@ fn a_close_is_never_cancelled() {
         let (reader, writer) = super::sources::pipe();
         let number = writer.into_raw_fd();
         let mut ring = ours::ring();
-        let key = ours::submit(&mut ring, Close { number }, extra(asynchronous), 1);
+        let key = ours::submit(&mut ring, Close::new(number), extra(asynchronous), 1);
         assert!(!ring.cancel(key));
         assert_eq!(ring.cancel_descriptor(number), 0);
         let done = ours::drain(&mut ring);

@@ -24,6 +24,6 @@ impl Ring {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn close_fd(&self, descriptor: impl Into<OwnedFd>) -> Operation<Result<()>> {
-        self.start(Ok(Close { number: descriptor.into().into_raw_fd() }), ())
+        self.start(Ok(Close::new(descriptor.into().into_raw_fd())), ())
     }
 }

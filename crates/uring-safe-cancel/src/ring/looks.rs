@@ -1,0 +1,110 @@
+//! What is known of descriptor numbers, and for how long.
+//!
+//! A number may mean another file whenever its owner closes it, so an answer holds for one flush. Two hold longer: of a
+//! number that this ring opened, until this ring closes it; and that a number means a regular file or a block device, for
+//! operations at a position, which cost half as much again with a look each.
+
+use super::lines::NumberHasher;
+use crate::descriptor::{Descriptor, FileKind, Look};
+use crate::kernel::Kernel;
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::os::fd::RawFd;
+
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    look: Option<Look>,
+    /// The flush whose operations may believe it.
+    flush: u64,
+    /// This ring opened it.
+    is_opened: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    flush: u64,
+    /// The last one, which many operations in a row ask for.
+    last: Option<(RawFd, Look)>,
+    known: HashMap<RawFd, Known, BuildHasherDefault<NumberHasher>>,
+}
+
+/// More than a process has open in most places. Beyond it what was not opened here is forgotten.
+const MANY: usize = 4096;
+
+impl Looks {
+    /// What an operation's file is; `is_placed`: it names a position.
+    #[inline(always)]
+    pub(super) fn at<K: Kernel>(
+        &mut self,
+        kernel: &K,
+        descriptor: &Descriptor,
+        is_placed: bool,
+    ) -> Look {
+        match descriptor {
+            Descriptor::Borrowed(number) => match self.last {
+                Some((last, look)) if last == *number => look,
+                _ => self.at_number(kernel, *number, is_placed),
+            },
+            Descriptor::Held(file) => file.known().unwrap_or_else(|| {
+                let look = kernel.look(descriptor.number());
+                file.know(look);
+                look
+            }),
+        }
+    }
+
+    fn at_number<K: Kernel>(&mut self, kernel: &K, number: RawFd, is_placed: bool) -> Look {
+        if !self.known.is_empty() {
+            if let Some(known) = self.known.get_mut(&number) {
+                let may_be_believed = |kind: FileKind| {
+                    known.is_opened
+                        || known.flush == self.flush
+                        || (is_placed && matches!(kind, FileKind::Local | FileKind::Layered | FileKind::Block))
+                };
+                match known.look {
+                    Some(look) if may_be_believed(look.kind) => return look,
+                    _ => {
+                        let look = kernel.look(number);
+                        (known.look, known.flush) = (Some(look), self.flush);
+                        return look;
+                    }
+                }
+            }
+        }
+        let look = kernel.look(number);
+        let known = Known { look: Some(look), flush: self.flush, is_opened: false };
+        if is_placed && look.kind.has_position() {
+            self.remember(number, known);
+        } else if let Some((number, look)) = self.last.replace((number, look)) {
+            self.remember(number, Known { look: Some(look), ..known });
+        }
+        look
+    }
+
+    fn remember(&mut self, number: RawFd, known: Known) {
+        if self.known.len() >= MANY {
+            self.known.retain(|_, known| known.is_opened || known.flush == self.flush);
+        }
+        self.known.insert(number, known);
+    }
+
+    /// This ring's client has got a number that the ring opened, and closes it by the ring.
+    pub(super) fn opened(&mut self, number: RawFd) {
+        self.remember(number, Known { look: None, flush: self.flush, is_opened: true });
+    }
+
+    /// A number is closed.
+    pub(super) fn closed(&mut self, number: RawFd) {
+        self.known.remove(&number);
+        if self.last.is_some_and(|(last, _)| last == number) {
+            self.last = None;
+        }
+    }
+
+    /// What was asked for until now is on its way.
+    #[inline]
+    pub(super) fn flushed(&mut self) {
+        self.last = None;
+        self.flush += 1;
+    }
+}

@@ -1,0 +1,205 @@
+//! How an operation may touch its file, so that nothing ever holds the ring's thread: io_uring_enter moves what is there, and
+//! no more.
+//!
+//! What can be polled may still wait: the kernel polls a terminal, and then makes a call that only O_NONBLOCK keeps from waiting;
+//! a driver that ignores O_NONBLOCK is called *because of* it. Nobody but the kind of the file tells. So the kernel's workers
+//! get what may wait, all else is plain, and what neither polls nor waits is told here and now.
+
+use super::lines::{Lane, LineKey};
+use super::position::Move;
+use super::Ring;
+use crate::descriptor::{FileKind, Look};
+use crate::kernel::{Access, Kernel, Way};
+use crate::operation::{Operation, CURRENT_POSITION};
+use std::os::fd::RawFd;
+
+/// How an operation is to run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placement {
+    /// What its file is.
+    pub(super) look: Look,
+    /// Whether its SQE carries `IOSQE_ASYNC`.
+    pub(super) asynchronous: bool,
+    /// Whether it can do without that.
+    pub(super) needs_worker: bool,
+    /// Whether it must hold its file, because to let go of the last reference may wait.
+    pub(super) holds: bool,
+    /// Whether -EAGAIN says that nothing is there yet.
+    pub(super) waits: bool,
+    /// How it moves its file's position.
+    pub(super) moves: Move,
+    /// The line it stands in.
+    pub(super) line: Option<LineKey>,
+}
+
+/// Where an operation belongs.
+pub(super) enum Placed {
+    /// With the kernel.
+    Runs(Placement),
+    /// Nowhere: its result is known.
+    Settles(i32),
+}
+
+impl<K: Kernel, C> Ring<K, C> {
+    /// Decides. `wants_worker`: its client asked for `IOSQE_ASYNC`.
+    #[inline(always)]
+    pub(super) fn place(&mut self, operation: &Operation, wants_worker: bool) -> Placed {
+        let Some(descriptor) = operation.descriptor() else {
+            let needs_worker = operation.needs_worker();
+            return Placed::Runs(Placement {
+                look: Look::at(FileKind::Unknown),
+                asynchronous: needs_worker || (wants_worker && operation.is_repeatable()),
+                needs_worker,
+                holds: false,
+                waits: false,
+                moves: Move::None,
+                line: None,
+            });
+        };
+        let number = descriptor.number();
+        let transfer = operation.transfer();
+        let is_placed = transfer.is_some_and(|transfer| transfer.offset != CURRENT_POSITION);
+        let look = self.looks.at(&self.kernel, descriptor, is_placed);
+        let kind = look.kind;
+        let is_plain = matches!(kind, FileKind::Pipe | FileKind::Socket | FileKind::Local);
+        if let Some(transfer) = transfer {
+            if transfer.is_empty || (is_placed && !kind.has_position()) {
+                if let Some(result) = tell(operation, kind, number, is_placed, transfer.is_empty) {
+                    return Placed::Settles(result);
+                }
+            }
+        }
+        let access = operation.access();
+        let way = if is_plain && !wants_worker {
+            Way::Plain
+        } else {
+            self.kernel.way(number, kind, access, wants_worker)
+        };
+        let is_at_position = transfer.is_some() && !is_placed && kind.has_position();
+        let lane = match (is_at_position, way) {
+            (true, _) => Some(Lane::Position),
+            // Where reads and writes share a position, those without one stand in its line, too.
+            (false, Way::InTurn) if kind.has_position() => Some(Lane::Position),
+            (false, Way::InTurn) if access == Access::Write => Some(Lane::Writer),
+            (false, Way::InTurn) => Some(Lane::Reader),
+            (false, _) => None,
+        };
+        Placed::Runs(Placement {
+            look,
+            asynchronous: way != Way::Plain,
+            needs_worker: matches!(way, Way::Worker | Way::InTurn),
+            holds: kind.waits_at_release(),
+            waits: transfer.is_some() && promises_to_wait(kind, number),
+            moves: if is_at_position { Move::Untaken } else { Move::None },
+            line: lane.map(|lane| LineKey { number, lane }),
+        })
+    }
+}
+
+/// Whether a close of `number` may wait: for output that drains, for a server, for what a disk reads ahead. The kernel would
+/// do it on the ring's thread, or (of an overlay's file) in a worker, behind all that waits there.
+pub(super) fn waits_at_close(kind: FileKind, number: RawFd) -> bool {
+    match kind {
+        FileKind::Device | FileKind::Fuse | FileKind::Remote => true,
+        FileKind::Layered | FileKind::Block => true,
+        FileKind::Socket => lingers(number),
+        _ => false,
+    }
+}
+
+/// Whether a socket was told to wait at its close until its peer has got all (SO_LINGER).
+fn lingers(number: RawFd) -> bool {
+    let mut linger = libc::linger { l_onoff: 0, l_linger: 0 };
+    let mut length = size_of::<libc::linger>() as libc::socklen_t;
+    // SAFETY: the option's value is this frame's, and of the length that is given.
+    let result = unsafe {
+        let value = std::ptr::from_mut(&mut linger).cast();
+        libc::getsockopt(number, libc::SOL_SOCKET, libc::SO_LINGER, value, &mut length)
+    };
+    result == 0 && linger.l_onoff != 0 && linger.l_linger > 0
+}
+
+/// A read waits for what comes, on a descriptor with O_NONBLOCK, too. But a file that does not wait by itself says -EAGAIN
+/// for reasons of its own.
+#[inline(always)]
+fn promises_to_wait(kind: FileKind, number: RawFd) -> bool {
+    match kind {
+        FileKind::Local | FileKind::Layered | FileKind::Block | FileKind::Directory => false,
+        FileKind::Fuse | FileKind::Remote | FileKind::Pseudo { .. } => {
+            // SAFETY: the call takes two integers.
+            let flags = unsafe { libc::fcntl(number, libc::F_GETFL) };
+            flags >= 0 && flags & libc::O_NONBLOCK != 0
+        }
+        _ => true,
+    }
+}
+
+/// What the system call says at once, where the kernel's workers or a poll would wait first, or not say it at all. `None`
+/// where only the operation itself can tell.
+#[cold]
+fn tell(
+    operation: &Operation,
+    kind: FileKind,
+    number: RawFd,
+    is_placed: bool,
+    is_empty: bool,
+) -> Option<i32> {
+    let is_write = operation.is_write();
+    if is_placed && !matches!(kind, FileKind::Unknown | FileKind::Directory) && !kind.has_position() {
+        // io_uring ignores a position that the file does not have.
+        let told = no_bytes(number, is_write, true);
+        if told == -libc::ESPIPE {
+            return Some(told);
+        }
+    }
+    if !is_empty {
+        return None;
+    }
+    match (kind, operation) {
+        (FileKind::Pipe, Operation::Read(_) | Operation::Write(_)) => Some(nothing(number, is_write)),
+        // An eventfd refuses a write of nothing; all else that has no name can only be read.
+        (FileKind::Anonymous, Operation::Write(_)) => Some(nothing(number, true)),
+        // Their drivers may wait for another reader first. With no bytes in an array of none they are not asked.
+        (FileKind::Device | FileKind::PromptDevice, _)
+        | (FileKind::Pipe, Operation::ReadVectored(_) | Operation::WriteVectored(_)) => {
+            Some(no_bytes(number, is_write, false))
+        }
+        _ => None,
+    }
+}
+
+/// read(2) or write(2) of no bytes.
+fn nothing(number: RawFd, is_write: bool) -> i32 {
+    let mut none = 0u8;
+    // SAFETY: of no bytes none is read or written.
+    let result = unsafe {
+        if is_write {
+            libc::write(number, std::ptr::from_ref(&none).cast(), 0)
+        } else {
+            libc::read(number, std::ptr::from_mut(&mut none).cast(), 0)
+        }
+    };
+    errno_or(result)
+}
+
+/// The same with an empty array, which asks the kernel whether it could be, and no driver.
+fn no_bytes(number: RawFd, is_write: bool, is_placed: bool) -> i32 {
+    let none = std::ptr::null::<libc::iovec>();
+    // SAFETY: of an array of none nothing is read.
+    let result = unsafe {
+        match (is_write, is_placed) {
+            (false, false) => libc::readv(number, none, 0),
+            (true, false) => libc::writev(number, none, 0),
+            (false, true) => libc::preadv64(number, none, 0, 0),
+            (true, true) => libc::pwritev64(number, none, 0, 0),
+        }
+    };
+    errno_or(result)
+}
+
+fn errno_or(result: isize) -> i32 {
+    if result >= 0 {
+        return 0;
+    }
+    -std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
+}
