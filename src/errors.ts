@@ -221,9 +221,26 @@ export function refusalError(answer: number, syscall: string): Error {
         'ERR_RING_NO_EXTERNAL_MEMORY',
         "This runtime allows no ArrayBuffer on an addon's memory, as Electron does not: use a Buffer of your own, which costs a copy",
       )
+    case Refusal.TOO_MANY_OPENS:
+      return new RingError(
+        'ERR_RING_TOO_MANY_OPENS',
+        "256 opens of FIFOs and devices wait on this thread already: open their other ends, cancel some, or open with O_NONBLOCK",
+      )
+    case Refusal.NO_PROCESS:
+      return noThread('the limit of processes and threads of this user (RLIMIT_NPROC, ulimit -u) is reached')
+    case Refusal.NO_PROCESS_OF_GROUP:
+      return noThread("the control group's limit of processes and threads (pids.max) is reached")
     default:
       return systemError(answer, syscall)
   }
+}
+
+/** An open that may wait needs a thread of the kernel's to wait in. */
+function noThread(why: string): RingError {
+  return new RingError(
+    'ERR_RING_NO_THREAD',
+    `No thread can be had for an open that may wait: ${why}. Raise it, or open with O_NONBLOCK what takes that`,
+  )
 }
 
 export function closedError(): RingError {

@@ -7,6 +7,9 @@ export const Refusal = {
   ARENA_FULL: -10_003,
   BAD_ARGUMENT: -10_004,
   NOT_EXTERNAL: -10_005,
+  TOO_MANY_OPENS: -10_006,
+  NO_PROCESS: -10_007,
+  NO_PROCESS_OF_GROUP: -10_008,
 } as const
 
 /** Words of the array's header. */

@@ -6,10 +6,10 @@ use crate::teardown::Cleanup;
 use crate::waker::Waker;
 use napi::sys;
 use std::ffi::c_void;
-use std::os::fd::IntoRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::ptr;
 use std::time::Duration;
-use uring_safe_cancel::kernel::Kernel;
+use uring_safe_cancel::kernel::{Kernel, WorkerLimit};
 use uring_safe_cancel::{
     Completion, Extra, Key, Memory, Operation, RealKernel, Refusal, Ring, StuckReport, Verdict,
 };
@@ -46,6 +46,11 @@ pub(crate) mod refusal {
     pub(crate) const BAD_ARGUMENT: i32 = -10_004;
     /// The runtime allows no ArrayBuffers on memory of an addon.
     pub(crate) const NOT_EXTERNAL: i32 = -10_005;
+    /// As many opens wait as may.
+    pub(crate) const TOO_MANY_OPENS: i32 = -10_006;
+    /// No thread can be had for an open that may wait: the user has as many as may be, or the control group.
+    pub(crate) const NO_PROCESS: i32 = -10_007;
+    pub(crate) const NO_PROCESS_OF_GROUP: i32 = -10_008;
 }
 
 /// How many completions the event loop gives JavaScript in one turn. The others wait for the next, so that timers
@@ -202,6 +207,9 @@ impl NodeRing {
             Err(refused) => match refused.refusal {
                 Refusal::Closed => refusal::CLOSED,
                 Refusal::QueueFull => refusal::QUEUE_FULL,
+                Refusal::Workers(WorkerLimit::Opens(_)) => refusal::TOO_MANY_OPENS,
+                Refusal::Workers(WorkerLimit::Processes) => refusal::NO_PROCESS,
+                Refusal::Workers(WorkerLimit::ControlGroup) => refusal::NO_PROCESS_OF_GROUP,
                 Refusal::Descriptor(error) => -error.raw_os_error().unwrap_or(libc::EIO),
             },
         }
@@ -251,6 +259,7 @@ impl NodeRing {
         let Self { core: Some(core), completions, kept, .. } = self else { return (0, 0) };
         kept.release_flushed();
         let (mut count, mut spent) = (0, 0);
+        let mut opened = Vec::new();
         let flushed = core.flush_within(budget.min(completions.capacity()), &mut |completion| {
             let result = match completion.verdict {
                 // Where it is no count of bytes, it is a small number.
@@ -258,11 +267,18 @@ impl NodeRing {
                 _ => 0,
             };
             let cost = cost(result, completion.client.keep);
+            if let Some(descriptor) = &completion.opened {
+                opened.push(descriptor.as_raw_fd());
+            }
             tell(completion, completions, count, kept);
             count += 1;
             spent += cost;
             cost
         });
+        // JavaScript closes them by the ring, or is told what it must expect.
+        for number in opened {
+            core.remember(number);
+        }
         self.is_again = flushed.again;
         for report in core.take_stuck_reports() {
             if let Some(client) = core.client(report.key) {

@@ -4,8 +4,8 @@ pub(crate) mod closer;
 mod kind;
 mod mounts;
 
-pub use kind::{FileKind, Look};
 pub(crate) use kind::look;
+pub use kind::{FileKind, Look};
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -199,6 +199,9 @@ mod tests {
 
     #[test]
     fn a_closed_number_is_an_error() {
-        assert_eq!(Duplicates::default().get(-1, None).unwrap_err().raw_os_error(), Some(libc::EBADF));
+        assert_eq!(
+            Duplicates::default().get(-1, None).unwrap_err().raw_os_error(),
+            Some(libc::EBADF)
+        );
     }
 }

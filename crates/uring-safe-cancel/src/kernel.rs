@@ -5,6 +5,7 @@
 
 use crate::descriptor::{FileKind, Look};
 use crate::tag::Tag;
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::RawFd;
 
@@ -180,9 +181,94 @@ pub trait Kernel {
     fn way(&self, _number: RawFd, kind: FileKind, access: Access, is_wanted: bool) -> Way {
         match (kind, access) {
             (FileKind::Fuse, Access::Poll | Access::Read | Access::Write)
-            | (FileKind::Device | FileKind::Remote | FileKind::Pseudo { .. }, Access::Read | Access::Write) => Way::Worker,
+            | (
+                FileKind::Device | FileKind::Remote | FileKind::Pseudo { .. },
+                Access::Read | Access::Write,
+            ) => Way::Worker,
             _ if is_wanted => Way::Hinted,
             _ => Way::Plain,
+        }
+    }
+
+    /// Whether an open may wait, as far as the kernel can say so without waiting.
+    fn open_kind(&self, _path: &CStr, _flags: i32) -> OpenKind {
+        OpenKind::Prompt
+    }
+
+    /// Makes room among the kernel's workers for an operation that may keep one for long, until the ticket is dropped.
+    fn admit(&self, _waiter: Waiter) -> Result<Ticket, WorkerLimit> {
+        Ok(Ticket::default())
+    }
+
+    /// How many operations that may keep a worker for long, and of which nobody knows whether they will, may be in flight.
+    fn most_unknown(&self) -> u32 {
+        u32::MAX
+    }
+}
+
+/// Whether an open may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenKind {
+    /// No longer than it takes.
+    Prompt,
+    /// For a FIFO's other end, for a device.
+    Waits,
+    /// Nobody can say: what the path names is not in the kernel's cache, or lies on a server.
+    Unknown,
+}
+
+/// What may keep a worker for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiter {
+    /// An open that is known to wait. There is a limit of them.
+    Open,
+    /// Anything else.
+    Other,
+}
+
+/// Why there is no worker for one open more that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkerLimit {
+    /// So many wait already.
+    Opens(u32),
+    /// The limit of a user's processes and threads (RLIMIT_NPROC).
+    Processes,
+    /// The limit of processes and threads of the control group (pids.max).
+    ControlGroup,
+}
+
+impl std::fmt::Display for WorkerLimit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Opens(most) => write!(
+                f,
+                "{most} opens of FIFOs and devices of this thread wait already: open their other ends, cancel some, or open with O_NONBLOCK"
+            ),
+            Self::Processes => f.write_str(
+                "no thread can be had for an open that may wait: the user's limit of processes and threads is reached (RLIMIT_NPROC, ulimit -u)",
+            ),
+            Self::ControlGroup => f.write_str(
+                "no thread can be had for an open that may wait: the control group's limit of processes and threads is reached (pids.max)",
+            ),
+        }
+    }
+}
+
+/// A place among the workers, which is free again when it is dropped.
+#[derive(Debug, Default)]
+pub struct Ticket(Option<fn()>);
+
+impl Ticket {
+    /// A place that `release` gives back.
+    pub fn new(release: fn()) -> Self {
+        Self(Some(release))
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(release) = self.0 {
+            release();
         }
     }
 }

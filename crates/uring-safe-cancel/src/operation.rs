@@ -188,7 +188,7 @@ impl Operation {
     /// Whether it needs `IOSQE_ASYNC` to wait as its system call does.
     #[inline]
     pub(crate) fn needs_worker(&self) -> bool {
-        matches!(self, Self::Open(_))
+        matches!(self, Self::Open(open) if !open.only_names())
     }
 
     /// Whether it brings bytes into its file.

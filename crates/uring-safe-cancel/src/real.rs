@@ -1,7 +1,9 @@
 //! The real kernel, by the io-uring crate.
 
+mod path;
 mod probe;
 mod registered;
+mod room;
 mod setup;
 mod workers;
 
@@ -9,17 +11,21 @@ pub use probe::{probe, Probe, Unsupported};
 pub use setup::{Fallbacks, SetupError};
 
 use crate::descriptor::FileKind;
-use crate::kernel::{Access, Cqe, Kernel, Nanoseconds, QueueFull, Submission, Way, Work};
+use crate::kernel::{
+    Access, Cqe, Kernel, Nanoseconds, OpenKind, QueueFull, Submission, Ticket, Waiter, Way, Work,
+    WorkerLimit,
+};
 use crate::machine::{pause, LONGEST_PAUSE};
 use crate::tag::Tag;
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{Fd, FsyncFlags, TimeoutFlags, Timespec};
 use io_uring::{cqueue, opcode, IoUring};
 use registered::Name;
-use workers::Workers;
+use std::ffi::CStr;
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, RawFd};
+use workers::Workers;
 
 /// A ring of this thread. The kernel accepts entries only from the thread that made it
 /// (`SINGLE_ISSUER`), where it has that, so it cannot leave:
@@ -54,6 +60,7 @@ impl RealKernel {
     /// (at least eight), both rounded up to powers of two.
     pub fn new(entries: u32, completions: u32) -> Result<Self, SetupError> {
         let (ring, fallbacks) = setup::set_up(entries, completions)?;
+        room::prepare(&ring);
         let zero = Timespec::new();
         Ok(Self {
             name: Name::register(&ring),
@@ -254,5 +261,17 @@ impl Kernel for RealKernel {
 
     fn way(&self, number: RawFd, kind: FileKind, access: Access, is_wanted: bool) -> Way {
         self.workers.way(number, kind, access, is_wanted)
+    }
+
+    fn open_kind(&self, path: &CStr, flags: i32) -> OpenKind {
+        path::kind_of(path, flags)
+    }
+
+    fn admit(&self, waiter: Waiter) -> Result<Ticket, WorkerLimit> {
+        room::admit(&self.ring.0, waiter)
+    }
+
+    fn most_unknown(&self) -> u32 {
+        room::most_unknown(&self.ring.0)
     }
 }

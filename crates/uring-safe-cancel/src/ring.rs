@@ -18,7 +18,7 @@ pub use options::{Extra, Options};
 pub use stats::{Answers, Stats};
 
 use crate::descriptor::{Descriptor, Duplicates, FileKind, Look};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Ticket};
 use crate::machine::{Event, Verdict};
 use crate::memory::Arena;
 use crate::operation::Operation;
@@ -26,7 +26,7 @@ use crate::table::Table;
 use crate::tag::{Key, MAX_SLOT};
 use deadlines::{Deadlines, Due};
 use life::Life;
-use lines::{LineKey, Lines};
+use lines::{Lane, LineKey, Lines};
 use looks::Looks;
 use placement::{Placed, Placement};
 use position::Move;
@@ -63,6 +63,8 @@ struct Held<C> {
     number: Option<RawFd>,
     /// The line it stands in.
     line: Option<LineKey>,
+    /// Its place among the kernel's workers, if it may keep one for long.
+    ticket: Option<Ticket>,
 }
 
 impl<C> Held<C> {
@@ -80,6 +82,7 @@ impl<C> Held<C> {
             kind: FileKind::Unknown,
             number: None,
             line: None,
+            ticket: None,
         }
     }
 }
@@ -219,10 +222,14 @@ impl<K: Kernel, C> Ring<K, C> {
         let placement = match self.place(&operation, extra.asynchronous) {
             Placed::Runs(placement) => placement,
             Placed::Settles(result) => return Ok(self.settle_at_once(operation, client, result)),
+            Placed::Refused(limit) => {
+                return Err(Refused { refusal: Refusal::Workers(limit), operation, client })
+            }
         };
-        let Placement { look, asynchronous, needs_worker, holds, waits, moves, line } = placement;
+        let Placement { look, asynchronous, needs_worker, holds, waits, moves, line, ticket } =
+            placement;
         let number = operation.descriptor().map(Descriptor::number);
-        let parked = line.is_some_and(|line| self.lines.enter(line, look.identity));
+        let parked = line.is_some_and(|line| self.enter_line(line, look));
         // A close takes its turn in the queue, because cancels asked for before it go first from there.
         let queues = parked || is_close || self.is_full();
         // A worker looks numbers up late, and so does the queue.
@@ -247,6 +254,7 @@ impl<K: Kernel, C> Ring<K, C> {
             kind: look.kind,
             number,
             line,
+            ticket,
         };
         // There is room, as was seen above.
         let key = self.table.insert_beyond_limit(held);
@@ -264,6 +272,15 @@ impl<K: Kernel, C> Ring<K, C> {
             self.start(key);
         }
         Ok(key)
+    }
+
+    /// Whether an operation must be parked in its line.
+    fn enter_line(&mut self, line: LineKey, look: Look) -> bool {
+        let most = match line.lane {
+            Lane::Waiters => self.kernel.most_unknown(),
+            _ => 1,
+        };
+        self.lines.enter(line, look.identity, most)
     }
 
     /// An operation whose result is known without the kernel.

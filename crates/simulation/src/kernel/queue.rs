@@ -215,7 +215,10 @@ fn described(record: &Record, work: &Work) -> (Option<RawFd>, usize) {
         Work::Sync { descriptor, data_only } => {
             (Kind::Sync, Some(descriptor), 0, data_only == (record.flags != 0))
         }
-        Work::Pause { .. } | Work::Cancel { .. } | Work::Timer { .. } | Work::TimerUpdate { .. } => {
+        Work::Pause { .. }
+        | Work::Cancel { .. }
+        | Work::Timer { .. }
+        | Work::TimerUpdate { .. } => {
             panic!("clause 6: {work:?} with the tag of an operation")
         }
     };

@@ -155,8 +155,7 @@ fn work() {
             pool = self::pool();
         }
         pool.idle += 1;
-        let (back, waited) =
-            NEWS.wait_timeout(pool, IDLE).unwrap_or_else(PoisonError::into_inner);
+        let (back, waited) = NEWS.wait_timeout(pool, IDLE).unwrap_or_else(PoisonError::into_inner);
         pool = back;
         pool.idle -= 1;
         if waited.timed_out() && pool.jobs.is_empty() {
@@ -213,7 +212,13 @@ mod tests {
             let set = unsafe {
                 let length = size_of::<libc::linger>() as libc::socklen_t;
                 let value = std::ptr::from_ref(&linger).cast();
-                libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, value, length)
+                libc::setsockopt(
+                    socket.as_raw_fd(),
+                    libc::SOL_SOCKET,
+                    libc::SO_LINGER,
+                    value,
+                    length,
+                )
             };
             assert_eq!(set, 0);
             socket.set_nonblocking(true).unwrap();

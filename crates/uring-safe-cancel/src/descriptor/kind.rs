@@ -158,7 +158,8 @@ fn by_fstat(number: RawFd) -> io::Result<libc::statx> {
     same.stx_ino = status.st_ino;
     same.stx_size = status.st_size as u64;
     same.stx_blocks = status.st_blocks as u64;
-    (same.stx_dev_major, same.stx_dev_minor) = (libc::major(status.st_dev), libc::minor(status.st_dev));
+    (same.stx_dev_major, same.stx_dev_minor) =
+        (libc::major(status.st_dev), libc::minor(status.st_dev));
     (same.stx_rdev_major, same.stx_rdev_minor) =
         (libc::major(status.st_rdev), libc::minor(status.st_rdev));
     Ok(same)
@@ -174,7 +175,8 @@ mod tests {
     fn both_calls_say_the_same() {
         for path in ["/proc/self/exe", "/proc/self/status", "/dev/null", "/"] {
             let file = File::open(path).unwrap();
-            let (one, other) = (status(file.as_raw_fd()).unwrap(), by_fstat(file.as_raw_fd()).unwrap());
+            let (one, other) =
+                (status(file.as_raw_fd()).unwrap(), by_fstat(file.as_raw_fd()).unwrap());
             let told = |s: &libc::statx| {
                 (s.stx_mode, s.stx_ino, s.stx_size, s.stx_blocks, s.stx_dev_major, s.stx_rdev_minor)
             };

@@ -21,6 +21,23 @@ impl Open {
         Ok(Self { path: memory, flags: flags | libc::O_CLOEXEC, mode })
     }
 
+    /// The path.
+    pub(crate) fn path(&self) -> &CStr {
+        // SAFETY: the memory is the operation's own, and ends with the NUL that `new` put there.
+        unsafe { CStr::from_ptr(self.path.as_mut_ptr().cast()) }
+    }
+
+    /// The flags, as in open(2).
+    pub(crate) fn flags(&self) -> i32 {
+        self.flags
+    }
+
+    /// Whether it only names the file (`O_PATH`), which asks no driver and no server.
+    #[inline]
+    pub(super) fn only_names(&self) -> bool {
+        self.flags & libc::O_PATH != 0
+    }
+
     pub(super) fn work(&self) -> Work {
         Work::Open { path: self.path.address(), flags: self.flags, mode: self.mode }
     }

@@ -67,7 +67,9 @@ impl Workers {
             (FileKind::Fuse, _) if is_sound => Way::Worker,
             (FileKind::Fuse, _) => Way::InTurn,
             (FileKind::Remote, Access::Read | Access::Write) => Way::Worker,
-            (FileKind::Device | FileKind::Pseudo { .. }, Access::Read | Access::Write) if is_sound => {
+            (FileKind::Device | FileKind::Pseudo { .. }, Access::Read | Access::Write)
+                if is_sound =>
+            {
                 Way::Worker
             }
             (FileKind::Device, Access::Read | Access::Write)
@@ -143,7 +145,11 @@ mod tests {
         for kind in spared.into_iter().chain([FileKind::Pseudo { has_content: false }]) {
             for access in ACCESSES {
                 for workers in [Workers::Old, Workers::Spinning] {
-                    assert_eq!(workers.way(-1, kind, access, true), Way::Plain, "{kind:?} {access:?}");
+                    assert_eq!(
+                        workers.way(-1, kind, access, true),
+                        Way::Plain,
+                        "{kind:?} {access:?}"
+                    );
                 }
             }
         }
@@ -167,7 +173,8 @@ mod tests {
 
     #[test]
     fn what_may_wait_is_a_workers_or_goes_one_at_a_time() {
-        let device = |workers: Workers, number| workers.way(number, FileKind::Device, Access::Read, false);
+        let device =
+            |workers: Workers, number| workers.way(number, FileKind::Device, Access::Read, false);
         // A terminal with O_NONBLOCK, and a device that is none.
         let open = |path: &std::ffi::CStr| {
             // SAFETY: the path ends in NUL.

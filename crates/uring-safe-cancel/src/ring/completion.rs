@@ -1,5 +1,6 @@
 //! What a ring gives back.
 
+use crate::kernel::WorkerLimit;
 use crate::machine::Verdict;
 use crate::operation::Operation;
 use crate::tag::Key;
@@ -37,6 +38,8 @@ pub enum Refusal {
     QueueFull,
     /// The descriptor could not be duplicated (EBADF, EMFILE).
     Descriptor(io::Error),
+    /// There is no worker for one open more that waits.
+    Workers(WorkerLimit),
 }
 
 /// A refused operation, given back.

@@ -1,7 +1,7 @@
 //! How a ring ends: by finishing, by cancelling, and at worst by giving up.
 
-use super::{Completion, Held, Kernel, Ring, StuckReport};
 use super::placement::waits_at_close;
+use super::{Completion, Held, Kernel, Ring, StuckReport};
 use crate::descriptor::{closer, FileKind};
 use crate::kernel::Nanoseconds;
 use crate::machine::{Event, Verdict};

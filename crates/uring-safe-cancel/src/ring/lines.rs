@@ -12,6 +12,7 @@ use std::os::fd::RawFd;
 /// Which line an operation stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct LineKey {
+    /// The descriptor's number; -1 where it belongs to none.
     pub(super) number: RawFd,
     pub(super) lane: Lane,
 }
@@ -25,12 +26,15 @@ pub(super) enum Lane {
     Reader,
     /// A worker that writes.
     Writer,
+    /// Workers that may wait for a server, or for whatever an open waits for. It belongs to no descriptor.
+    Waiters,
 }
 
 #[derive(Debug)]
 struct Line {
     /// Which file it was when the line began. The number may mean another one by now.
     identity: (u64, u64),
+    running: u32,
     parked: List,
 }
 
@@ -41,15 +45,13 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Whether somebody runs, so that a new operation must be parked. If not, it runs itself.
-    pub(super) fn enter(&mut self, key: LineKey, identity: (u64, u64)) -> bool {
-        match self.lines.entry(key) {
-            std::collections::hash_map::Entry::Occupied(_) => true,
-            std::collections::hash_map::Entry::Vacant(vacant) => {
-                vacant.insert(Line { identity, parked: List::new() });
-                false
-            }
-        }
+    /// Whether as many run as may, so that a new operation must be parked. If not, it runs itself.
+    pub(super) fn enter(&mut self, key: LineKey, identity: (u64, u64), most: u32) -> bool {
+        let new = || Line { identity, running: 0, parked: List::new() };
+        let line = self.lines.entry(key).or_insert_with(new);
+        let is_full = line.running >= most;
+        line.running += u32::from(!is_full);
+        is_full
     }
 
     /// Which file the line is for.
@@ -62,13 +64,17 @@ impl Lines {
         self.lines.get_mut(&key).map(|line| &mut line.parked)
     }
 
-    /// The one that ran has ended. The list, if somebody's turn has come: whoever leaves it runs.
+    /// One that ran has ended. The list, if somebody's turn has come: whoever leaves it runs.
     pub(super) fn leave(&mut self, key: LineKey) -> Option<&mut List> {
-        if self.lines.get(&key)?.parked.is_empty() {
-            self.lines.remove(&key);
-            return None;
+        let line = self.lines.get_mut(&key)?;
+        if !line.parked.is_empty() {
+            return self.parked(key);
         }
-        self.parked(key)
+        line.running -= 1;
+        if line.running == 0 {
+            self.lines.remove(&key);
+        }
+        None
     }
 }
 

@@ -59,7 +59,11 @@ impl Looks {
                 let may_be_believed = |kind: FileKind| {
                     known.is_opened
                         || known.flush == self.flush
-                        || (is_placed && matches!(kind, FileKind::Local | FileKind::Layered | FileKind::Block))
+                        || (is_placed
+                            && matches!(
+                                kind,
+                                FileKind::Local | FileKind::Layered | FileKind::Block
+                            ))
                 };
                 match known.look {
                     Some(look) if may_be_believed(look.kind) => return look,

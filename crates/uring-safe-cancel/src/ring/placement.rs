@@ -9,12 +9,12 @@ use super::lines::{Lane, LineKey};
 use super::position::Move;
 use super::Ring;
 use crate::descriptor::{FileKind, Look};
-use crate::kernel::{Access, Kernel, Way};
-use crate::operation::{Operation, CURRENT_POSITION};
+use crate::kernel::{Access, Kernel, OpenKind, Ticket, Waiter, Way, WorkerLimit};
+use crate::operation::{Open, Operation, CURRENT_POSITION};
 use std::os::fd::RawFd;
 
 /// How an operation is to run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Placement {
     /// What its file is.
     pub(super) look: Look,
@@ -30,6 +30,8 @@ pub(super) struct Placement {
     pub(super) moves: Move,
     /// The line it stands in.
     pub(super) line: Option<LineKey>,
+    /// Its place among the kernel's workers, if it may keep one for long.
+    pub(super) ticket: Option<Ticket>,
 }
 
 /// Where an operation belongs.
@@ -38,6 +40,8 @@ pub(super) enum Placed {
     Runs(Placement),
     /// Nowhere: its result is known.
     Settles(i32),
+    /// Nowhere: there is no worker for it.
+    Refused(WorkerLimit),
 }
 
 impl<K: Kernel, C> Ring<K, C> {
@@ -45,16 +49,13 @@ impl<K: Kernel, C> Ring<K, C> {
     #[inline(always)]
     pub(super) fn place(&mut self, operation: &Operation, wants_worker: bool) -> Placed {
         let Some(descriptor) = operation.descriptor() else {
-            let needs_worker = operation.needs_worker();
-            return Placed::Runs(Placement {
-                look: Look::at(FileKind::Unknown),
-                asynchronous: needs_worker || (wants_worker && operation.is_repeatable()),
-                needs_worker,
-                holds: false,
-                waits: false,
-                moves: Move::None,
-                line: None,
-            });
+            return match operation {
+                Operation::Open(open) if operation.needs_worker() => self.place_open(open),
+                _ => Placed::Runs(Placement {
+                    asynchronous: wants_worker && operation.is_repeatable(),
+                    ..NOWHERE
+                }),
+            };
         };
         let number = descriptor.number();
         let transfer = operation.transfer();
@@ -82,8 +83,17 @@ impl<K: Kernel, C> Ring<K, C> {
             (false, Way::InTurn) if kind.has_position() => Some(Lane::Position),
             (false, Way::InTurn) if access == Access::Write => Some(Lane::Writer),
             (false, Way::InTurn) => Some(Lane::Reader),
+            (false, Way::Worker) if is_served(kind) => Some(Lane::Waiters),
             (false, _) => None,
         };
+        let ticket = match way {
+            Way::Worker | Way::InTurn if is_served(kind) => self.kernel.admit(Waiter::Other).ok(),
+            _ => None,
+        };
+        let line = lane.map(|lane| match lane {
+            Lane::Waiters => WAITERS,
+            lane => LineKey { number, lane },
+        });
         Placed::Runs(Placement {
             look,
             asynchronous: way != Way::Plain,
@@ -91,8 +101,27 @@ impl<K: Kernel, C> Ring<K, C> {
             holds: kind.waits_at_release(),
             waits: transfer.is_some() && promises_to_wait(kind, number),
             moves: if is_at_position { Move::Untaken } else { Move::None },
-            line: lane.map(|lane| LineKey { number, lane }),
+            line,
+            ticket,
         })
+    }
+
+    /// Every open is a worker's. The kernel would try it on the ring's thread with O_NONBLOCK first, which a FIFO takes for a
+    /// wish of its own (a reader would get it without a writer, and read its end; a writer ENXIO), and which keeps no device
+    /// from waiting for whoever closes it.
+    #[cold]
+    fn place_open(&mut self, open: &Open) -> Placed {
+        let open_is = self.kernel.open_kind(open.path(), open.flags());
+        let (line, waiter) = match open_is {
+            OpenKind::Prompt => (None, None),
+            OpenKind::Waits => (None, Some(Waiter::Open)),
+            OpenKind::Unknown => (Some(WAITERS), Some(Waiter::Other)),
+        };
+        let ticket = match waiter.map(|waiter| self.kernel.admit(waiter)).transpose() {
+            Ok(ticket) => ticket,
+            Err(limit) => return Placed::Refused(limit),
+        };
+        Placed::Runs(Placement { asynchronous: true, needs_worker: true, line, ticket, ..NOWHERE })
     }
 }
 
@@ -117,6 +146,26 @@ fn lingers(number: RawFd) -> bool {
         libc::getsockopt(number, libc::SOL_SOCKET, libc::SO_LINGER, value, &mut length)
     };
     result == 0 && linger.l_onoff != 0 && linger.l_linger > 0
+}
+
+/// Where an operation on no descriptor belongs.
+const NOWHERE: Placement = Placement {
+    look: Look::at(FileKind::Unknown),
+    asynchronous: false,
+    needs_worker: false,
+    holds: false,
+    waits: false,
+    moves: Move::None,
+    line: None,
+    ticket: None,
+};
+
+/// The line of all that may wait for somebody, on whatever file.
+const WAITERS: LineKey = LineKey { number: -1, lane: Lane::Waiters };
+
+/// Whether a server must answer.
+fn is_served(kind: FileKind) -> bool {
+    matches!(kind, FileKind::Fuse | FileKind::Remote)
 }
 
 /// A read waits for what comes, on a descriptor with O_NONBLOCK, too. But a file that does not wait by itself says -EAGAIN
@@ -145,7 +194,8 @@ fn tell(
     is_empty: bool,
 ) -> Option<i32> {
     let is_write = operation.is_write();
-    if is_placed && !matches!(kind, FileKind::Unknown | FileKind::Directory) && !kind.has_position() {
+    if is_placed && !matches!(kind, FileKind::Unknown | FileKind::Directory) && !kind.has_position()
+    {
         // io_uring ignores a position that the file does not have.
         let told = no_bytes(number, is_write, true);
         if told == -libc::ESPIPE {
@@ -156,7 +206,9 @@ fn tell(
         return None;
     }
     match (kind, operation) {
-        (FileKind::Pipe, Operation::Read(_) | Operation::Write(_)) => Some(nothing(number, is_write)),
+        (FileKind::Pipe, Operation::Read(_) | Operation::Write(_)) => {
+            Some(nothing(number, is_write))
+        }
         // An eventfd refuses a write of nothing; all else that has no name can only be read.
         (FileKind::Anonymous, Operation::Write(_)) => Some(nothing(number, true)),
         // Their drivers may wait for another reader first. With no bytes in an array of none they are not asked.

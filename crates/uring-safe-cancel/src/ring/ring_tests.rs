@@ -775,7 +775,8 @@ fn clause_5_no_leaks_duplicates_live_no_longer_than_their_operations() {
     let extra = Extra { asynchronous: true, timeout: None };
     let memory = ring.arena().allocate(8).unwrap();
     let descriptor = Descriptor::Borrowed(writer.as_raw_fd());
-    let key = submit_with(&mut ring, Read { descriptor, memory, offset: CURRENT_POSITION }, extra, 0);
+    let key =
+        submit_with(&mut ring, Read { descriptor, memory, offset: CURRENT_POSITION }, extra, 0);
     settle(&mut ring);
     fake.complete(key, -libc::EBADF);
     settle(&mut ring);

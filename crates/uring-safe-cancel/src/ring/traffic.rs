@@ -123,7 +123,8 @@ impl<K: Kernel, C> Ring<K, C> {
     #[inline(always)]
     pub(super) fn start(&mut self, key: Key) -> bool {
         let Some(held) = self.table.payload(key) else { return true };
-        let is_prepared = held.moves == Move::None && !matches!(held.operation, Operation::Close(_));
+        let is_prepared =
+            held.moves == Move::None && !matches!(held.operation, Operation::Close(_));
         if !is_prepared && !self.prepare(key) {
             self.table.enqueue_first(key);
             return false;
@@ -293,7 +294,7 @@ impl<K: Kernel, C> Ring<K, C> {
     #[inline(always)]
     pub(super) fn finish(&mut self, settled: Settled<Held<C>>, parked: bool) -> Completion<C> {
         let Settled { key, verdict, attempts, cancel_asked, payload } = settled;
-        let Held { client, operation, line, timed_out, moves, .. } = payload;
+        let Held { client, operation, line, timed_out, moves, ticket, .. } = payload;
         self.deadlines.clear(key.slot());
         self.stats.completed += 1;
         self.stats.rescued += u64::from(attempts > 1 && verdict != Verdict::Stuck);
@@ -312,6 +313,8 @@ impl<K: Kernel, C> Ring<K, C> {
         let operation = if verdict == Verdict::Stuck {
             // The kernel may still write to its memory or look at its descriptor.
             std::mem::forget(operation);
+            // And its worker waits on.
+            std::mem::forget(ticket);
             None
         } else {
             Some(operation)

@@ -1,5 +1,6 @@
 //! How operations and rings fail.
 
+use crate::kernel::WorkerLimit;
 use crate::memory::ArenaError;
 use crate::operation::{VectorsError, MAX_BYTES, MAX_VECTORS};
 use crate::real::SetupError;
@@ -27,6 +28,8 @@ pub enum Error {
     Closed,
     /// As many operations wait as [`Options::queue_limit`](crate::Options::queue_limit) allows.
     QueueFull,
+    /// An open that may wait has no worker thread to wait in.
+    Workers(WorkerLimit),
     /// There is no core memory for it.
     Arena(ArenaError),
 }
@@ -42,6 +45,7 @@ impl std::fmt::Display for Error {
             }
             Self::Closed => f.write_str("the ring is closed"),
             Self::QueueFull => f.write_str("the ring's queue is full"),
+            Self::Workers(limit) => limit.fmt(f),
             Self::Arena(error) => error.fmt(f),
         }
     }
@@ -75,6 +79,7 @@ impl From<Refusal> for Error {
             Refusal::Closed => Self::Closed,
             Refusal::QueueFull => Self::QueueFull,
             Refusal::Descriptor(error) => Self::Io(error),
+            Refusal::Workers(limit) => Self::Workers(limit),
         }
     }
 }
@@ -105,7 +110,7 @@ impl From<Error> for io::Error {
             Error::Cancelled | Error::Stuck => io::ErrorKind::Other,
             Error::TimedOut => io::ErrorKind::TimedOut,
             Error::Closed => io::ErrorKind::NotConnected,
-            Error::QueueFull => io::ErrorKind::QuotaExceeded,
+            Error::QueueFull | Error::Workers(_) => io::ErrorKind::QuotaExceeded,
             Error::Arena(_) => io::ErrorKind::OutOfMemory,
         };
         Self::new(kind, error)
