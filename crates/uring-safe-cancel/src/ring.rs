@@ -55,12 +55,19 @@ struct Held<C> {
     /// Whether it is parked in its line.
     parked: bool,
     timed_out: bool,
+    /// The descriptor's number as the client knows it (the operation may use a duplicate).
+    number: Option<RawFd>,
+    /// What most operations do without. In a box: a slot is moved from hand to hand.
+    apart: Option<Box<Apart>>,
+}
+
+/// What an operation needs that may not go to the kernel just so.
+#[derive(Debug)]
+struct Apart {
     /// How it moves its file's position.
     moves: Move,
     /// What its file is.
     kind: FileKind,
-    /// The descriptor's number as the client knows it (the operation may use a duplicate).
-    number: Option<RawFd>,
     /// The line it stands in.
     line: Option<LineKey>,
     /// Its place among the kernel's workers, if it may keep one for long.
@@ -68,7 +75,8 @@ struct Held<C> {
 }
 
 impl<C> Held<C> {
-    /// An operation that settles at once.
+    /// A plain operation.
+    #[inline(always)]
     fn new(client: C, operation: Operation) -> Self {
         Self {
             client,
@@ -78,11 +86,8 @@ impl<C> Held<C> {
             waits: false,
             parked: false,
             timed_out: false,
-            moves: Move::None,
-            kind: FileKind::Unknown,
             number: None,
-            line: None,
-            ticket: None,
+            apart: None,
         }
     }
 }
@@ -219,8 +224,47 @@ impl<K: Kernel, C> Ring<K, C> {
         if !self.table.has_room() {
             return Err(Refused { refusal: Refusal::QueueFull, operation, client });
         }
-        let placement = match self.place(&operation, extra.asynchronous) {
-            Placed::Runs(placement) => placement,
+        let waits = match self.place(&operation, extra.asynchronous) {
+            Placed::Plain { waits } => waits,
+            placed => return self.submit_apart(operation, extra, client, placed),
+        };
+        let number = operation.descriptor().map(Descriptor::number);
+        // A close takes its turn in the queue, because cancels asked for before it go first from there.
+        let queues = is_close || self.is_full();
+        if queues {
+            if let Err(error) = self.duplicate(&mut operation, None) {
+                let refusal = Refusal::Descriptor(error);
+                return Err(Refused { refusal, operation, client });
+            }
+        }
+        // There is room, as was seen above.
+        let held = Held { waits, number, ..Held::new(client, operation) };
+        let key = self.table.insert_beyond_limit(held);
+        self.stats.submitted += 1;
+        if let Some(timeout) = extra.timeout {
+            self.unarmed.push((key, Due::Timeout, timeout));
+        }
+        if queues {
+            self.table.enqueue(key);
+        } else {
+            self.start(key);
+        }
+        Ok(key)
+    }
+
+    /// The same for an operation that may not go to the kernel just so.
+    #[inline(never)]
+    #[allow(clippy::result_large_err)] // As for `submit`.
+    fn submit_apart(
+        &mut self,
+        mut operation: Operation,
+        extra: Extra,
+        client: C,
+        placed: Placed,
+    ) -> Result<Key, Refused<C>> {
+        let placement = match placed {
+            Placed::Apart(placement) => *placement,
+            Placed::Plain { waits } => Placement { waits, ..placement::NOWHERE },
             Placed::Settles(result) => return Ok(self.settle_at_once(operation, client, result)),
             Placed::Refused(limit) => {
                 return Err(Refused { refusal: Refusal::Workers(limit), operation, client })
@@ -230,33 +274,21 @@ impl<K: Kernel, C> Ring<K, C> {
             placement;
         let number = operation.descriptor().map(Descriptor::number);
         let parked = line.is_some_and(|line| self.enter_line(line, look));
-        // A close takes its turn in the queue, because cancels asked for before it go first from there.
-        let queues = parked || is_close || self.is_full();
+        let queues = parked || self.is_full();
         // A worker looks numbers up late, and so does the queue.
         if queues || asynchronous || extra.asynchronous || holds {
-            if let Err(error) = self.duplicate(&mut operation, look) {
+            if let Err(error) = self.duplicate(&mut operation, Some(look)) {
                 if let (Some(line), false) = (line, parked) {
-                    self.lines.leave(line);
+                    self.next_in_line(line);
                 }
                 let refusal = Refusal::Descriptor(error);
                 return Err(Refused { refusal, operation, client });
             }
         }
-        let held = Held {
-            client,
-            operation,
-            asynchronous,
-            needs_worker,
-            waits,
-            parked,
-            timed_out: false,
-            moves,
-            kind: look.kind,
-            number,
-            line,
-            ticket,
-        };
-        // There is room, as was seen above.
+        let is_apart = moves != Move::None || line.is_some() || ticket.is_some();
+        let apart = is_apart.then(|| Box::new(Apart { moves, kind: look.kind, line, ticket }));
+        let new = Held::new(client, operation);
+        let held = Held { asynchronous, needs_worker, waits, parked, number, apart, ..new };
         let key = self.table.insert_beyond_limit(held);
         self.stats.submitted += 1;
         if let Some(timeout) = extra.timeout {
@@ -300,10 +332,10 @@ impl<K: Kernel, C> Ring<K, C> {
     }
 
     /// Replaces a borrowed descriptor by a duplicate that the operation holds.
-    fn duplicate(&mut self, operation: &mut Operation, look: Look) -> std::io::Result<()> {
+    fn duplicate(&mut self, operation: &mut Operation, look: Option<Look>) -> std::io::Result<()> {
         if let Some(descriptor) = operation.descriptor_mut() {
             if let Descriptor::Borrowed(number) = *descriptor {
-                *descriptor = self.duplicates.get(number, Some(look))?;
+                *descriptor = self.duplicates.get(number, look)?;
             }
         }
         Ok(())
@@ -347,7 +379,8 @@ impl<K: Kernel, C> Ring<K, C> {
         if !held.operation.is_cancellable() {
             return false;
         }
-        let (parked, line) = (held.parked, held.line);
+        let parked = held.parked;
+        let line = held.apart.as_ref().and_then(|apart| apart.line);
         let naive_repeat = !self.table.policy().reissue && !timed_out;
         let Some(machine) = self.table.machine(key) else { return false };
         if machine.is_cancel_asked() {

@@ -20,20 +20,41 @@ struct Known {
     is_opened: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Looks {
     flush: u64,
     /// The last one, which many operations in a row ask for.
     last: Option<(RawFd, Look)>,
+    /// Its number, if it is plain; -1 is nobody's.
+    plain: RawFd,
+    /// Whether what is plain are operations at its current position, for it has none, or those at a position.
+    is_stream: bool,
     known: HashMap<RawFd, Known, BuildHasherDefault<NumberHasher>>,
 }
 
 /// More than a process has open in most places. Beyond it what was not opened here is forgotten.
 const MANY: usize = 4096;
 
+impl Default for Looks {
+    fn default() -> Self {
+        let known = HashMap::default();
+        Self { flush: 0, last: None, plain: NOBODY, is_stream: false, known }
+    }
+}
+
+/// No descriptor's number.
+const NOBODY: RawFd = -1;
+
 impl Looks {
-    /// What an operation's file is; `is_placed`: it names a position.
+    /// Whether reads and writes of this file are known to need nothing: of one without a position, or of a regular file or a
+    /// block device at a position.
     #[inline(always)]
+    pub(super) fn is_plain(&self, descriptor: &Descriptor, is_current: bool) -> bool {
+        let Descriptor::Borrowed(number) = descriptor else { return false };
+        *number == self.plain && *number != NOBODY && is_current == self.is_stream
+    }
+
+    /// What an operation's file is; `is_placed`: it names a position.
     pub(super) fn at<K: Kernel>(
         &mut self,
         kernel: &K,
@@ -43,7 +64,13 @@ impl Looks {
         match descriptor {
             Descriptor::Borrowed(number) => match self.last {
                 Some((last, look)) if last == *number => look,
-                _ => self.at_number(kernel, *number, is_placed),
+                _ => {
+                    let look = self.at_number(kernel, *number, is_placed);
+                    let (is_stream, is_file) = plainness(look.kind);
+                    self.plain = if is_stream || is_file { *number } else { NOBODY };
+                    self.is_stream = is_stream;
+                    look
+                }
             },
             Descriptor::Held(file) => file.known().unwrap_or_else(|| {
                 let look = kernel.look(descriptor.number());
@@ -103,12 +130,26 @@ impl Looks {
         if self.last.is_some_and(|(last, _)| last == number) {
             self.last = None;
         }
+        self.plain = NOBODY;
     }
 
     /// What was asked for until now is on its way.
     #[inline]
     pub(super) fn flushed(&mut self) {
         self.last = None;
+        self.plain = NOBODY;
         self.flush += 1;
+    }
+}
+
+/// Whether a kind has no position, and attempts on it never wait; whether it is a regular file or a block device whose
+/// attempts do not.
+fn plainness(kind: FileKind) -> (bool, bool) {
+    match kind {
+        FileKind::Pipe | FileKind::Socket | FileKind::Anonymous | FileKind::PromptDevice => {
+            (true, false)
+        }
+        FileKind::Local | FileKind::Layered | FileKind::Block => (false, true),
+        _ => (false, false),
     }
 }

@@ -36,8 +36,13 @@ pub(super) struct Placement {
 
 /// Where an operation belongs.
 pub(super) enum Placed {
-    /// With the kernel.
-    Runs(Placement),
+    /// With the kernel, as it is. `waits`: -EAGAIN says that nothing is there yet.
+    Plain {
+        /// See [`Placement::waits`].
+        waits: bool,
+    },
+    /// With the kernel, but not just so.
+    Apart(Box<Placement>),
     /// Nowhere: its result is known.
     Settles(i32),
     /// Nowhere: there is no worker for it.
@@ -48,13 +53,31 @@ impl<K: Kernel, C> Ring<K, C> {
     /// Decides. `wants_worker`: its client asked for `IOSQE_ASYNC`.
     #[inline(always)]
     pub(super) fn place(&mut self, operation: &Operation, wants_worker: bool) -> Placed {
+        // What programs do most, without a call.
+        let (descriptor, memory, offset) = match operation {
+            Operation::Nop(_) | Operation::Close(_) if !wants_worker => {
+                return Placed::Plain { waits: false }
+            }
+            Operation::Read(read) => (&read.descriptor, &read.memory, read.offset),
+            Operation::Write(write) => (&write.descriptor, &write.memory, write.offset),
+            _ => return self.place_apart(operation, wants_worker),
+        };
+        let is_current = offset == CURRENT_POSITION;
+        let is_known = self.looks.is_plain(descriptor, is_current);
+        if is_known && !wants_worker && memory.len() > 0 {
+            return Placed::Plain { waits: is_current };
+        }
+        self.place_apart(operation, wants_worker)
+    }
+
+    #[inline(never)]
+    fn place_apart(&mut self, operation: &Operation, wants_worker: bool) -> Placed {
         let Some(descriptor) = operation.descriptor() else {
+            let asynchronous = wants_worker && operation.is_repeatable();
             return match operation {
                 Operation::Open(open) if operation.needs_worker() => self.place_open(open),
-                _ => Placed::Runs(Placement {
-                    asynchronous: wants_worker && operation.is_repeatable(),
-                    ..NOWHERE
-                }),
+                _ if asynchronous => apart(Placement { asynchronous, ..NOWHERE }),
+                _ => Placed::Plain { waits: false },
             };
         };
         let number = descriptor.number();
@@ -62,7 +85,6 @@ impl<K: Kernel, C> Ring<K, C> {
         let is_placed = transfer.is_some_and(|transfer| transfer.offset != CURRENT_POSITION);
         let look = self.looks.at(&self.kernel, descriptor, is_placed);
         let kind = look.kind;
-        let is_plain = matches!(kind, FileKind::Pipe | FileKind::Socket | FileKind::Local);
         if let Some(transfer) = transfer {
             if transfer.is_empty || (is_placed && !kind.has_position()) {
                 if let Some(result) = tell(operation, kind, number, is_placed, transfer.is_empty) {
@@ -71,11 +93,7 @@ impl<K: Kernel, C> Ring<K, C> {
             }
         }
         let access = operation.access();
-        let way = if is_plain && !wants_worker {
-            Way::Plain
-        } else {
-            self.kernel.way(number, kind, access, wants_worker)
-        };
+        let way = self.kernel.way(number, kind, access, wants_worker);
         let is_at_position = transfer.is_some() && !is_placed && kind.has_position();
         let lane = match (is_at_position, way) {
             (true, _) => Some(Lane::Position),
@@ -94,12 +112,17 @@ impl<K: Kernel, C> Ring<K, C> {
             Lane::Waiters => WAITERS,
             lane => LineKey { number, lane },
         });
-        Placed::Runs(Placement {
+        let holds = kind.waits_at_release();
+        let waits = transfer.is_some() && promises_to_wait(kind, number);
+        if way == Way::Plain && line.is_none() && !holds && !wants_worker {
+            return Placed::Plain { waits };
+        }
+        apart(Placement {
             look,
             asynchronous: way != Way::Plain,
             needs_worker: matches!(way, Way::Worker | Way::InTurn),
-            holds: kind.waits_at_release(),
-            waits: transfer.is_some() && promises_to_wait(kind, number),
+            holds,
+            waits,
             moves: if is_at_position { Move::Untaken } else { Move::None },
             line,
             ticket,
@@ -121,7 +144,7 @@ impl<K: Kernel, C> Ring<K, C> {
             Ok(ticket) => ticket,
             Err(limit) => return Placed::Refused(limit),
         };
-        Placed::Runs(Placement { asynchronous: true, needs_worker: true, line, ticket, ..NOWHERE })
+        apart(Placement { asynchronous: true, needs_worker: true, line, ticket, ..NOWHERE })
     }
 }
 
@@ -148,8 +171,12 @@ fn lingers(number: RawFd) -> bool {
     result == 0 && linger.l_onoff != 0 && linger.l_linger > 0
 }
 
+fn apart(placement: Placement) -> Placed {
+    Placed::Apart(Box::new(placement))
+}
+
 /// Where an operation on no descriptor belongs.
-const NOWHERE: Placement = Placement {
+pub(super) const NOWHERE: Placement = Placement {
     look: Look::at(FileKind::Unknown),
     asynchronous: false,
     needs_worker: false,

@@ -5,7 +5,7 @@ use super::deadlines::Due;
 use super::lines::LineKey;
 use super::placement::waits_at_close;
 use super::position::{self, Move};
-use super::{Completion, Flushed, Held, Ring};
+use super::{Apart, Completion, Flushed, Held, Ring};
 use crate::descriptor::{Descriptor, Duplicates, FileKind};
 use crate::kernel::{Access, Cqe, Kernel, QueueFull, Submission, Work};
 use crate::machine::{Event, Machine, Stage, Verdict};
@@ -123,8 +123,7 @@ impl<K: Kernel, C> Ring<K, C> {
     #[inline(always)]
     pub(super) fn start(&mut self, key: Key) -> bool {
         let Some(held) = self.table.payload(key) else { return true };
-        let is_prepared =
-            held.moves == Move::None && !matches!(held.operation, Operation::Close(_));
+        let is_prepared = held.apart.is_none() && !matches!(held.operation, Operation::Close(_));
         if !is_prepared && !self.prepare(key) {
             self.table.enqueue_first(key);
             return false;
@@ -151,9 +150,10 @@ impl<K: Kernel, C> Ring<K, C> {
     #[cold]
     fn prepare(&mut self, key: Key) -> bool {
         let Some(held) = self.table.payload_mut(key) else { return true };
-        if held.moves == Move::Untaken {
-            if let Some(number) = held.operation.descriptor().map(Descriptor::number) {
-                held.moves = position::take(&mut held.operation, held.kind, number);
+        let number = held.operation.descriptor().map(Descriptor::number);
+        if let (Some(apart), Some(number)) = (&mut held.apart, number) {
+            if apart.moves == Move::Untaken {
+                apart.moves = position::take(&mut held.operation, apart.kind, number);
             }
         }
         let Operation::Close(close) = &held.operation else { return true };
@@ -294,17 +294,12 @@ impl<K: Kernel, C> Ring<K, C> {
     #[inline(always)]
     pub(super) fn finish(&mut self, settled: Settled<Held<C>>, parked: bool) -> Completion<C> {
         let Settled { key, verdict, attempts, cancel_asked, payload } = settled;
-        let Held { client, operation, line, timed_out, moves, ticket, .. } = payload;
+        let Held { client, operation, timed_out, apart, .. } = payload;
         self.deadlines.clear(key.slot());
         self.stats.completed += 1;
         self.stats.rescued += u64::from(attempts > 1 && verdict != Verdict::Stuck);
-        if let Some(line) = line {
-            if moves != Move::None {
-                self.move_position(line, moves, verdict, &operation);
-            }
-            if !parked {
-                self.next_in_line(line);
-            }
+        if let Some(apart) = apart {
+            self.finish_apart(*apart, parked, verdict, &operation);
         }
         let opened = match verdict {
             Verdict::Completed(result) => operation.opened(result),
@@ -313,13 +308,33 @@ impl<K: Kernel, C> Ring<K, C> {
         let operation = if verdict == Verdict::Stuck {
             // The kernel may still write to its memory or look at its descriptor.
             std::mem::forget(operation);
-            // And its worker waits on.
-            std::mem::forget(ticket);
             None
         } else {
             Some(operation)
         };
         Completion { key, client, verdict, attempts, cancel_asked, timed_out, operation, opened }
+    }
+
+    /// Leaves its line, and its place among the workers.
+    #[inline(never)]
+    fn finish_apart(
+        &mut self,
+        apart: Apart,
+        parked: bool,
+        verdict: Verdict,
+        operation: &Operation,
+    ) {
+        let Apart { moves, line, ticket, .. } = apart;
+        if let Some(line) = line {
+            self.move_position(line, moves, verdict, operation);
+            if !parked {
+                self.next_in_line(line);
+            }
+        }
+        if verdict == Verdict::Stuck {
+            // Its worker waits on.
+            std::mem::forget(ticket);
+        }
     }
 
     /// Brings a file's position to where the operation's bytes end.
@@ -345,7 +360,7 @@ impl<K: Kernel, C> Ring<K, C> {
     }
 
     /// The operation that ran in a line ended: the next one may run.
-    fn next_in_line(&mut self, line: LineKey) {
+    pub(super) fn next_in_line(&mut self, line: LineKey) {
         let Some(parked) = self.lines.leave(line) else { return };
         if let Some(key) = self.table.unpark_first(parked) {
             if let Some(held) = self.table.payload_mut(key) {
@@ -424,7 +439,7 @@ fn stage_work<C>(held: &Held<C>, stage: Stage) -> (Work, bool) {
         (_, Some(descriptor)) => {
             let work = Work::Poll { descriptor: descriptor.number(), events: events as u32 };
             // A FUSE server is asked for a poll, too.
-            (work, held.kind == FileKind::Fuse)
+            (work, held.apart.as_ref().is_some_and(|apart| apart.kind == FileKind::Fuse))
         }
         (_, None) => (held.operation.work(), held.asynchronous),
     }
