@@ -12,7 +12,8 @@ use std::sync::mpsc;
 
 /// Opens that wait, of a thread. Each takes a worker thread: more of them than a program has FIFOs and serial lines.
 pub(super) const MOST_OPENS: u32 = 256;
-/// What may wait besides, of a thread, with workers of its own; the rest shares those.
+/// What may wait besides, of a thread, with workers of its own: operations on servers, and opens of what is not in the kernel's
+/// cache of names, FIFOs among them. Twice as many, so that it is not these that bound the ones above.
 const MOST_OTHERS: u32 = 512;
 /// Workers are asked for in steps, because asking is a system call, and finding out whether there can be so many takes threads.
 const STEP: u32 = 16;
@@ -21,7 +22,11 @@ const WORKERS_OF_A_PROCESSOR: u32 = 4;
 
 thread_local! {
     static ROOM: Room = const { Room {
-        base: Cell::new(0), granted: Cell::new(0), opens: Cell::new(0), others: Cell::new(0),
+        base: Cell::new(0),
+        granted: Cell::new(0),
+        opens: Cell::new(0),
+        others: Cell::new(0),
+        threads: Cell::new(0),
     } };
 }
 
@@ -33,6 +38,8 @@ struct Room {
     granted: Cell<u32>,
     opens: Cell<u32>,
     others: Cell<u32>,
+    /// Threads of this process before there were any workers for those.
+    threads: Cell<u32>,
 }
 
 /// Says how many bounded workers a thread has, if its first ring did not: one with few entries would leave few.
@@ -66,7 +73,7 @@ pub(super) fn most_unknown(ring: &IoUring) -> u32 {
             let bounded = (WORKERS_OF_A_PROCESSOR * processors).min(ring.params().sq_entries());
             (bounded / 2).max(2)
         }
-        _ => MOST_OPENS,
+        _ => MOST_OTHERS,
     })
 }
 
@@ -80,7 +87,14 @@ pub(super) fn admit(ring: &IoUring, waiter: Waiter) -> Result<Ticket, WorkerLimi
         let needed = opens + others.min(MOST_OTHERS) + 1;
         if room.base.get() != 0 && needed > room.granted.get() {
             let granted = room.granted.get() + STEP;
-            let is_granted = rehearse(STEP) && set(ring, room.base.get() + granted);
+            let threads = threads();
+            if room.granted.get() == 0 {
+                room.threads.set(threads);
+            }
+            // Of those that were granted before, some may not be born yet.
+            let born = threads.saturating_sub(room.threads.get());
+            let missing = granted.saturating_sub(born).max(STEP);
+            let is_granted = rehearse(missing) && set(ring, room.base.get() + granted);
             if is_granted {
                 room.granted.set(granted);
             } else if waiter == Waiter::Open {
@@ -102,6 +116,14 @@ fn leave(which: fn(&Room) -> &Cell<u32>) {
         let count = which(room);
         count.set(count.get().saturating_sub(1));
     });
+}
+
+/// How many threads this process has, the kernel's workers among them: the links of its directory of threads.
+fn threads() -> u32 {
+    use std::os::unix::fs::MetadataExt;
+    const ITSELF_AND_ITS_PARENT: u64 = 2;
+    std::fs::metadata("/proc/self/task")
+        .map_or(0, |status| status.nlink().saturating_sub(ITSELF_AND_ITS_PARENT) as u32)
 }
 
 /// Whether so many threads more can be had. The kernel does not say when it finds no thread for a worker: what waits for one

@@ -238,11 +238,12 @@ fn tell(
         }
         // An eventfd refuses a write of nothing; all else that has no name can only be read.
         (FileKind::Anonymous, Operation::Write(_)) => Some(nothing(number, true)),
-        // Their drivers may wait for another reader first. With no bytes in an array of none they are not asked.
+        // Drivers may wait for another reader first. Of an array of none they are not asked, nor is anybody else.
         (FileKind::Device | FileKind::PromptDevice, _)
-        | (FileKind::Pipe, Operation::ReadVectored(_) | Operation::WriteVectored(_)) => {
-            Some(no_bytes(number, is_write, false))
-        }
+        | (
+            FileKind::Pipe | FileKind::Anonymous,
+            Operation::ReadVectored(_) | Operation::WriteVectored(_),
+        ) => Some(no_bytes(number, is_write, false)),
         _ => None,
     }
 }
