@@ -85,20 +85,24 @@ test('an index is read stanza by stanza', (t) => {
   t.deepEqual(parseIndex(''), [])
 })
 
-test("the mirrors are apt's, and Debian's own where it has none", (t) => {
-  const uris = `'https://security.example/debian-security/dists/bookworm-security/InRelease' c 0
-'http://mirror.example/debian/dists/bookworm/InRelease' a 0
-'http://mirror.example/debian/dists/bookworm-updates/InRelease' b 0
-'https://deb.nodesource.com/node_20.x/dists/nodistro/InRelease' d 0
-`
-  t.deepEqual(mirrorsIn(uris), {
+/** A line of `apt-get update --print-uris`. */
+const uri = (base: string, suite: string) => `'${base}/dists/${suite}/InRelease' name 0\n`
+
+test("the mirrors are apt's, and where it has none, that is said instead of naming one", (t) => {
+  const security = uri('https://security.example/debian-security', 'bookworm-security')
+  const main = uri('http://mirror.example/debian', 'bookworm')
+  const other = uri('https://packages.example/node_20.x', 'nodistro')
+  t.deepEqual(mirrorsIn(security + main + uri('http://second.example/debian', 'trixie') + other), {
     main: 'http://mirror.example/debian',
     security: 'https://security.example/debian-security',
   })
-  t.deepEqual(mirrorsIn(''), {
-    main: 'http://deb.debian.org/debian',
-    security: 'http://deb.debian.org/debian-security',
-  })
+  for (const [uris, what] of [
+    ['', /^apt knows no mirror of Debian \(.+\/debian\): add .+sources\.list\.d.+APT_CONFIG/],
+    [other + security, /^apt knows no mirror of Debian \(/],
+    [main, /^apt knows no mirror of Debian's security updates \(.+\/debian-security\): /],
+  ] as const) {
+    t.throws(() => mirrorsIn(uris), { instanceOf: Missing, message: what })
+  }
 })
 
 test('a suite that is gone is told from a mirror that does not answer', (t) => {
