@@ -22,7 +22,7 @@ export function formatReport(outcomes: readonly Outcome[], circumstances: Circum
   const processor = guests.find((guest) => guest.processor !== undefined)?.processor ?? 'unknown'
   return `# On real kernels
 
-Written by \`${command}\` on ${date.toISOString().slice(0, 10)}, never by hand. Debian's kernels in QEMU
+Written by \`${command}\` on ${date.toISOString().slice(0, 10)}, never by hand. Debian's kernels, and gokrazy's 6.8 (Ubuntu 24.04 has a 6.8), in QEMU
 ${qemu} (\`${qemuArguments.join(' ')}\`, software emulation; the guest's processor: ${processor}) on Linux ${host};
 Node ${node} in the guests. Mode raw searches for a loss for at most ${seconds} s a kernel.
 
@@ -34,7 +34,7 @@ Mode safe is the library. All with \`--async\`, four threads, and a random spin 
 ${table(
   [
     'kernel',
-    'Debian',
+    'version',
     'does without',
     'tests passed',
     'failed',
