@@ -282,9 +282,11 @@ test('what is known of kernels by their version', (t) => {
   for (const name of series) t.is(standing(of(name)), 'tested', name)
 })
 
+/** What `uname -v` prints of Debian's kernels. */
+const debian = (number: string) => `#1 SMP PREEMPT_DYNAMIC Debian ${number}-1 (2026-11-20)`
+
 test('which release of each series has the mends of the lost cancel, and what it leaves to the library', (t) => {
-  const debian = (number: string) => `#1 SMP PREEMPT_DYNAMIC Debian ${number}-1 (2026-11-20)`
-  for (const [release, build, mended, number] of [
+  for (const [name, build, mended, number] of [
     ['7.4.0', '#1 SMP', 'all', '7.4.0'],
     ['7.3.4+deb13-cloud-amd64', debian('7.3.4'), 'all', '7.3.4'],
     ['7.3.2', '', 'all', '7.3.2'],
@@ -303,12 +305,12 @@ test('which release of each series has the mends of the lost cancel, and what it
     ['6.1.191-1.amzn2023.x86_64', '#1 SMP', 'most', '6.1.191'],
     ['5.10.0-46-cloud-amd64', debian('5.10.262'), 'none known', '5.10.262'],
   ] as const) {
-    const found = lostCancelsOf(release, build)
-    t.is(found?.mended, mended, release)
-    t.is(found?.release, number, release)
-    t.regex(found?.text ?? '', /6\.12\.115 and 7\.3\.2 brought the mends, 6\.1\.191 most/, release)
+    const found = lostCancelsOf(name, build)
+    t.is(found?.mended, mended, name)
+    t.is(found?.release, number, name)
+    t.regex(found?.text ?? '', /6\.12\.115 and 7\.3\.2 brought the mends, 6\.1\.191 most/, name)
     const ids = lostCancelFault(mended).map(({ id }) => id)
-    t.deepEqual(ids, mended === 'all' ? [] : ['lost-cancel'], release)
+    t.deepEqual(ids, mended === 'all' ? [] : ['lost-cancel'], name)
   }
   t.is(lostCancelsOf('Darwin', ''), undefined)
   t.regex(lostCancelsOf('6.12.117', '')?.text ?? '', /What remains the library's: the memory/)
@@ -317,8 +319,9 @@ test('which release of each series has the mends of the lost cancel, and what it
 
 test('README and docs/kernels.md name the releases that have the mends, as the doctor does', (t) => {
   for (const page of ['README.md', 'scripts/kernels/report.ts']) {
-    const text = readFileSync(join(HOME, page), 'utf8').replaceAll(/\s+/g, ' ')
-    for (const number of ['6.12.115', '7.3.2', '6.1.191']) t.true(text.includes(number), `${page}: ${number}`)
+    const words = readFileSync(join(HOME, page), 'utf8').replaceAll(/\s+/g, ' ')
+    for (const number of ['6.12.115', '7.3.2', '6.1.191'])
+      t.true(words.includes(number), `${page}: ${number}`)
   }
 })
 

@@ -73,33 +73,25 @@ const TEXTS: Readonly<Record<Mended, string>> = {
   unknown: `mended in some releases of this series (${ALL_SINCE}); which one this is the kernel does not tell: the library cancels again`,
 }
 
-const ANSWER = 'the library cancels again until the operation has completed'
+const FAULT = {
+  id: 'lost-cancel',
+  answer: 'the library cancels again until the operation has completed',
+}
+const LEFT: KernelFault = {
+  ...FAULT,
+  kernels: '6.1.191 and newer of 6.1',
+  fault:
+    'a cancel that meets its operation as a worker parks it may be lost, and the operation never completes (seen once on 6.1.192)',
+}
+const WHOLE: KernelFault = {
+  ...FAULT,
+  kernels: 'before 7.3.2 (seen up to 6.18), but for 6.12.115, 6.1.191 and newer of these series',
+  fault:
+    'a cancel that meets its operation on the way to or from a worker may be lost: it answers -ENOENT or -EALREADY, and the operation never completes',
+}
 
 /** The fault, as far as a kernel has it. */
 export function lostCancelFault(mended: Mended): KernelFault[] {
-  const id = 'lost-cancel'
-  switch (mended) {
-    case 'all':
-      return []
-    case 'most':
-      return [
-        {
-          id,
-          kernels: '6.1.191 and newer of 6.1',
-          fault:
-            'a cancel that meets its operation as a worker parks it may be lost, and the operation never completes (seen once on 6.1.192)',
-          answer: ANSWER,
-        },
-      ]
-    default:
-      return [
-        {
-          id,
-          kernels: 'before 7.3.2 (seen up to 6.18), but for 6.12.115, 6.1.191 and newer of these series',
-          fault:
-            'a cancel that meets its operation on the way to or from a worker may be lost: it answers -ENOENT or -EALREADY, and the operation never completes',
-          answer: ANSWER,
-        },
-      ]
-  }
+  if (mended === 'all') return []
+  return mended === 'most' ? [LEFT] : [WHOLE]
 }
