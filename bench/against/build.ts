@@ -36,9 +36,9 @@ export async function buildOf(revision: string, progress: (text: string) => void
   ])
   const commit = stdout.trim()
   if (error !== '') {
-    throw new Error(
-      `--against ${revision}: git knows no such commit (in a shallow clone: git fetch --unshallow)`,
-    )
+    // It says nothing of a commit that it does not know.
+    const why = error.startsWith('ended with') ? 'in a shallow clone: git fetch --unshallow' : error
+    throw new Error(`--against ${revision}: git knows no such commit (${why})`)
   }
   const directory = join(BUILDS, commit)
   const built = join(directory, 'built')
