@@ -269,8 +269,10 @@ test('what is known of kernels by their version', (t) => {
   t.is(parseRelease('Darwin'), undefined)
   t.true(isBefore([5, 10], [6, 1]) && isBefore([6, 1], [6, 12]) && !isBefore([6, 12], [6, 12]))
   t.deepEqual(
-    ['5.9.1', '5.10.262', '5.15.0', '6.12.117+deb13', '7.3.4'].map((name) => standing(of(name))),
-    ['old', 'tested', 'untested', 'tested', 'tested'],
+    ['5.9.1', '5.10.262', '5.15.0', '6.8.0-45-generic', '6.12.117+deb13', '7.3.4'].map((name) =>
+      standing(of(name)),
+    ),
+    ['old', 'tested', 'untested', 'tested', 'tested', 'tested'],
   )
   t.deepEqual(faults('5.10.0'), ['spinning-worker', 'swapped-writes', 'async-eagain', 'no-timeout-update'])
   t.deepEqual(faults('6.1.0'), ['spinning-worker', 'swapped-writes'])
