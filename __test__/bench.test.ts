@@ -1,15 +1,23 @@
 /** What the benchmark computes and writes, without measuring anything. */
+import { closeSync, readSync } from 'node:fs'
+
 import test from 'ava'
 
+import { buildOf } from '../bench/against/build.js'
+import { reportOf } from '../bench/against/report.js'
+import { worksAgainst } from '../bench/against/rows.js'
+import { parseCounts, perOperation } from '../bench/against/system-calls.js'
+import { compare } from '../bench/against/verdict.js'
 import { judge } from '../bench/judge.js'
 import { parseOptions } from '../bench/options.js'
 import { documentOf } from '../bench/report/document.js'
 import { digits, rate, spread, table } from '../bench/report/format.js'
 import { type Cell, cpuTimes, type Results, type WorkResult } from '../bench/results.js'
-import { figure, quantile, ratio } from '../bench/statistics.js'
+import { confidence, figure, quantile, ratio } from '../bench/statistics.js'
 import { type Target, TARGETS } from '../bench/targets.js'
 import { callbackLanes, expect, promiseLanes, syncLoop } from '../bench/variants/program.js'
 import { Random } from '../bench/variants/random.js'
+import { Fifo } from '../bench/variants/fifo.js'
 import { Pieces } from '../bench/variants/read.js'
 import { Recorder } from '../bench/variants/recorder.js'
 import { allWorks } from '../bench/works/all.js'
@@ -260,6 +268,167 @@ test('options: a full run publishes, any other only if it is told to', (t) => {
   t.is(parseOptions(['--list']), 'list')
   t.throws(() => parseOptions(['--rounds', '0']), { message: /--rounds must be an integer >= 1/ })
   t.throws(() => parseOptions(['--fast']), { message: /--fast/ })
+})
+
+test('options: another commit, and the rows in which it is compared', (t) => {
+  t.like(parseOptions(['--against', 'HEAD~5']), {
+    against: 'HEAD~5',
+    rounds: 31,
+    slice: 50,
+    only: [],
+    publish: false,
+  })
+  t.like(parseOptions(['--against', 'v1', '--quick', 'nop', 'pipe']), { rounds: 9, only: ['nop', 'pipe'] })
+  t.like(parseOptions(['--against', 'v1', '--only', 'read', '--rounds', '41']), {
+    rounds: 41,
+    only: ['read'],
+  })
+  t.is((parseOptions([]) as { against?: string }).against, undefined)
+  t.throws(() => parseOptions(['nop']), { message: /nop is no option: .*--against COMMIT/ })
+  t.throws(() => parseOptions(['--against', 'v1', '--publish']), {
+    message: /--against measures nothing of it/,
+  })
+})
+
+test('the median lies between two of the values, whatever their distribution', (t) => {
+  const values = Array.from({ length: 31 }, (_, index) => index)
+  t.deepEqual(confidence(values), { low: 9, high: 21 })
+  t.deepEqual(confidence(values.map((value) => 30 - value)), { low: 9, high: 21 })
+  t.deepEqual(confidence([3, 1, 2]), { low: 1, high: 3 })
+  t.deepEqual(confidence([1, Number.NaN]), { low: 1, high: 1 })
+  t.is(confidence([]), undefined)
+  // Of many runs whose true median is 0.5, the bounds hold it in 95 of 100 (by the ranks: 97).
+  const random = new Random(1)
+  let held = 0
+  for (let run = 0; run < 2000; run += 1) {
+    const bounds = confidence(values.map(() => random.below(1 << 20) / (1 << 20)))
+    if (bounds !== undefined && bounds.low <= 0.5 && bounds.high >= 0.5) held += 1
+  }
+  t.true(held > 1900 && held < 2000, `${held} of 2000`)
+})
+
+test('two builds: a difference is one only beyond what a build differs from itself', (t) => {
+  const base = Array.from({ length: 31 }, () => 100)
+  /** Times of rounds that differ from the base's by these percents, in turn. */
+  const times = (...percents: number[]) =>
+    base.map((time, round) => time * (1 + (percents[round % percents.length] ?? 0) / 100))
+  const verdict = (here: number[], again: number[]) => compare(here, base, again)?.verdict
+  t.deepEqual(verdict(times(0), times(0)), { kind: 'same', text: 'within 0.0 %' })
+  t.deepEqual(verdict(times(-1, 0, 1), times(-1, 0, 1)), { kind: 'same', text: 'within 1.0 %' })
+  t.deepEqual(verdict(times(2), times(0)), { kind: 'slower', text: '2.0 % slower (within 2.0 %; A/A 0.0 %)' })
+  t.deepEqual(verdict(times(-2), times(1)), {
+    kind: 'faster',
+    text: '2.0 % faster (within 2.0 %; A/A 1.0 %)',
+  })
+  t.deepEqual(verdict(times(2), times(3)), { kind: 'same', text: 'within 2.0 %' }, 'as noisy as itself')
+  t.is(compare(times(2), base, times(2))?.noise.median, 1.02)
+  t.is(compare([], base, base), undefined)
+  // A round that the machine slowed down for all changes nothing.
+  const slow = base.map((time, round) => (round % 2 === 0 ? time * 3 : time))
+  t.is(compare(slow, slow, slow)?.ratio.high, 1)
+})
+
+test('system calls: what two runs of strace differ by, for each operation', (t) => {
+  const shorter = parseCounts(`% time     seconds  usecs/call     calls    errors syscall
+------ ----------- ----------- --------- --------- ----------------
+ 88.03    0.010000           3      3200           io_uring_enter
+  8.00    0.001000           1       110         7 epoll_wait
+  0.01    0.000001           1         9           mmap
+------ ----------- ----------- --------- --------- ----------------
+100.00    0.011001           3      3319         7 total
+`)
+  t.deepEqual(
+    [...shorter],
+    [
+      ['io_uring_enter', 3200],
+      ['epoll_wait', 110],
+      ['mmap', 9],
+    ],
+  )
+  const longer = new Map([
+    ['mmap', 12],
+    ['io_uring_enter', 6400],
+    ['epoll_wait', 210],
+    ['write', 1600],
+  ])
+  t.deepEqual(Object.entries(perOperation(shorter, longer, 3200)), [
+    ['io_uring_enter', 1],
+    ['write', 0.5],
+    ['epoll_wait', 0.031_25],
+  ])
+})
+
+test('the report of two builds has a row for each place, with A/A, and what was left out', (t) => {
+  const [nop] = worksAgainst('/random', { base: '/base/index.js', here: '/here/index.js' })
+  if (nop === undefined) throw new Error('no row')
+  t.deepEqual(
+    nop.variants.map(({ id, settings }) => [id, settings.library]),
+    [
+      ['base', '/base/index.js'],
+      ['base-again', '/base/index.js'],
+      ['this', '/here/index.js'],
+    ],
+  )
+  const { variants, ...work } = nop
+  const cells = [
+    cellOf(1, 'base', [1000, 1000, 1000]),
+    cellOf(1, 'base-again', [1000, 1000, 1000]),
+    cellOf(1, 'this', [800, 800, 800]),
+    cellOf(32, 'base', [], { failure: 'ended with SIGSEGV' }),
+  ]
+  const text = reportOf({
+    base: '0123456789ab',
+    here: 'ba9876543210, with changes',
+    machine: 'a processor',
+    rounds: 3,
+    works: [{ work: { ...work, concurrency: [1, 32] }, variants: [...variants], cells, skipped: [] }],
+    instructions: [{ name: 'nop: the core', base: 1000, here: 1100 }],
+    systemCalls: [
+      { name: 'nop, 1 in flight', base: { io_uring_enter: 1 }, here: { io_uring_enter: 1, statx: 0.5 } },
+    ],
+    skipped: [{ name: 'read: the core', why: 'it does not build' }],
+  })
+  for (const part of [
+    '| nop | 1 | 1,000 | 1,250 | 1.250 (1.250–1.250) | 1.000 (1.000–1.000) | 25.0 % slower (within 25.0 %; A/A 0.0 %) |',
+    '| nop | 32 | – | – | – | – | not measured |',
+    '## Processor time of an operation',
+    '| nop: the core | 1000 | 1100 | +10.0 % |',
+    '| nop, 1 in flight | io_uring_enter 1.00 | io_uring_enter 1.00, statx 0.50 |',
+    '- nop, 32 in flight, base: ended with SIGSEGV',
+    '- read: the core: it does not build',
+  ]) {
+    t.true(text.includes(part), `${part}\n\n${text}`)
+  }
+  t.false(text.includes('NaN') || text.includes('undefined'), text)
+})
+
+test('rows against another build have ids of their own, and no commit of theirs is guessed', async (t) => {
+  const works = worksAgainst('/random', { base: '', here: '' })
+  t.deepEqual(
+    works.map(({ id }) => id),
+    ['nop', 'pipe', 'pipe-waits', 'read', 'current'],
+  )
+  for (const { concurrency } of works) t.deepEqual([...concurrency], [1, 32])
+  const message = /^--against no-such-commit: git knows no such commit/
+  await t.throwsAsync(
+    buildOf('no-such-commit', () => t.fail('nothing is built')),
+    { message },
+  )
+})
+
+test('the bytes of the pipe are there, in their order, and their sum is that of what was written', (t) => {
+  const fifo = new Fifo()
+  t.teardown(() => closeSync(fifo.fd))
+  const buffer = Buffer.alloc(1)
+  // More than it writes at once.
+  for (let count = 0; count < 70_000; count += 1) {
+    const byte = fifo.take()
+    if (readSync(fifo.fd, buffer) !== 1 || buffer[0] !== byte) t.fail(`${buffer[0]} instead of ${byte}`)
+  }
+  const other = new Fifo()
+  t.teardown(() => closeSync(other.fd))
+  t.is(other.write(4), 6)
+  t.deepEqual([readSync(other.fd, buffer), buffer[0], readSync(other.fd, buffer), buffer[0]], [1, 0, 1, 1])
 })
 
 test('workers are measured at powers of two and at the number of processors', (t) => {

@@ -68,6 +68,13 @@ export const isExamination = t.isObject({
       cancelMilliseconds: t.isOptional(t.isNumber()),
     }),
   ),
+  lostCancels: t.isOptional(
+    t.isObject({
+      mended: t.isEnum(['all', 'most', 'none known', 'unknown']),
+      release: t.isOptional(t.isString()),
+      text: t.isString(),
+    }),
+  ),
   faults: t.isArray(
     t.isObject({ id: t.isString(), kernels: t.isString(), fault: t.isString(), answer: t.isString() }),
   ),

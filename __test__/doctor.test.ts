@@ -10,6 +10,7 @@ import test from 'ava'
 import { Ring } from 'uring-safe-cancel'
 
 import { faultsOf, isBefore, parseRelease, standing } from '../dist/src/doctor/kernels.js'
+import { lostCancelFault, lostCancelsOf } from '../dist/src/doctor/mends.js'
 import { refusalOf } from '../dist/src/doctor/cause.js'
 import { HOME, publicCopies, runProgram, sandbox } from './fixtures/programs.js'
 import { type Examination, isExamination } from './doctor-schema.js'
@@ -268,24 +269,62 @@ test('what is known of kernels by their version', (t) => {
   t.is(parseRelease('Darwin'), undefined)
   t.true(isBefore([5, 10], [6, 1]) && isBefore([6, 1], [6, 12]) && !isBefore([6, 12], [6, 12]))
   t.deepEqual(
-    ['5.9.1', '5.10.262', '5.15.0', '6.12.117+deb13', '7.3.4'].map((name) => standing(of(name))),
-    ['old', 'tested', 'untested', 'tested', 'tested'],
+    ['5.9.1', '5.10.262', '5.15.0', '6.8.0-45-generic', '6.12.117+deb13', '7.3.4'].map((name) =>
+      standing(of(name)),
+    ),
+    ['old', 'tested', 'untested', 'tested', 'tested', 'tested'],
   )
-  t.deepEqual(faults('5.10.0'), [
-    'lost-cancel',
-    'spinning-worker',
-    'swapped-writes',
-    'async-eagain',
-    'no-timeout-update',
-  ])
-  t.deepEqual(faults('6.1.0'), ['lost-cancel', 'spinning-worker', 'swapped-writes'])
-  t.deepEqual(faults('6.18.15'), ['lost-cancel'])
-  t.deepEqual(faults('7.3.4'), ['lost-cancel-unknown'])
+  t.deepEqual(faults('5.10.0'), ['spinning-worker', 'swapped-writes', 'async-eagain', 'no-timeout-update'])
+  t.deepEqual(faults('6.1.0'), ['spinning-worker', 'swapped-writes'])
+  t.deepEqual(faults('6.18.15'), [])
   // The kernels that count as tested are those that the record of the runs names.
   const record = readFileSync(join(HOME, 'docs/kernels.md'), 'utf8')
   const series = new Set([...record.matchAll(/^\| (\d+\.\d+)\./gm)].map(([, name = '']) => name))
   t.true(series.size >= 5)
   for (const name of series) t.is(standing(of(name)), 'tested', name)
+})
+
+/** What `uname -v` prints of Debian's kernels. */
+const debian = (number: string) => `#1 SMP PREEMPT_DYNAMIC Debian ${number}-1 (2026-11-20)`
+
+test('which release of each series has the mends of the lost cancel, and what it leaves to the library', (t) => {
+  for (const [name, build, mended, number] of [
+    ['7.4.0', '#1 SMP', 'all', '7.4.0'],
+    ['7.3.4+deb13-cloud-amd64', debian('7.3.4'), 'all', '7.3.4'],
+    ['7.3.2', '', 'all', '7.3.2'],
+    ['7.3.1', '', 'none known', '7.3.1'],
+    ['7.2.12+deb13-amd64', debian('7.2.12'), 'none known', '7.2.12'],
+    ['6.18.44-fc-v595', '#1 SMP', 'none known', '6.18.44'],
+    ['6.12.117+deb13-cloud-amd64', debian('6.12.117'), 'all', '6.12.117'],
+    ['6.12.115', '', 'all', '6.12.115'],
+    ['6.12.114', '', 'none known', '6.12.114'],
+    ['6.8.0-45-generic', '#45-Ubuntu SMP PREEMPT_DYNAMIC', 'none known', undefined],
+    ['6.1.0-56-cloud-amd64', debian('6.1.192'), 'most', '6.1.192'],
+    ['6.1.0-40-amd64', debian('6.1.190'), 'none known', '6.1.190'],
+    // Not the number of another series, which a compiler's version may look like.
+    ['6.1.0-56-cloud-amd64', debian('6.12.117'), 'unknown', undefined],
+    ['6.12.0-9-generic', '#9-Ubuntu SMP', 'unknown', undefined],
+    ['6.1.191-1.amzn2023.x86_64', '#1 SMP', 'most', '6.1.191'],
+    ['5.10.0-46-cloud-amd64', debian('5.10.262'), 'none known', '5.10.262'],
+  ] as const) {
+    const found = lostCancelsOf(name, build)
+    t.is(found?.mended, mended, name)
+    t.is(found?.release, number, name)
+    t.regex(found?.text ?? '', /6\.12\.115 and 7\.3\.2 brought the mends, 6\.1\.191 most/, name)
+    const ids = lostCancelFault(mended).map(({ id }) => id)
+    t.deepEqual(ids, mended === 'all' ? [] : ['lost-cancel'], name)
+  }
+  t.is(lostCancelsOf('Darwin', ''), undefined)
+  t.regex(lostCancelsOf('6.12.117', '')?.text ?? '', /What remains the library's: the memory/)
+  t.regex(lostCancelsOf('6.1.192', '')?.text ?? '', /mostly mended.+a request that a worker parks/)
+})
+
+test('README and docs/kernels.md name the releases that have the mends, as the doctor does', (t) => {
+  for (const page of ['README.md', 'scripts/kernels/report.ts']) {
+    const words = readFileSync(join(HOME, page), 'utf8').replaceAll(/\s+/g, ' ')
+    for (const number of ['6.12.115', '7.3.2', '6.1.191'])
+      t.true(words.includes(number), `${page}: ${number}`)
+  }
 })
 
 /** What is told of a refusal. */

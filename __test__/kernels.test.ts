@@ -85,20 +85,24 @@ test('an index is read stanza by stanza', (t) => {
   t.deepEqual(parseIndex(''), [])
 })
 
-test("the mirrors are apt's, and Debian's own where it has none", (t) => {
-  const uris = `'https://security.example/debian-security/dists/bookworm-security/InRelease' c 0
-'http://mirror.example/debian/dists/bookworm/InRelease' a 0
-'http://mirror.example/debian/dists/bookworm-updates/InRelease' b 0
-'https://deb.nodesource.com/node_20.x/dists/nodistro/InRelease' d 0
-`
-  t.deepEqual(mirrorsIn(uris), {
+/** A line of `apt-get update --print-uris`. */
+const uri = (base: string, suite: string) => `'${base}/dists/${suite}/InRelease' name 0\n`
+
+test("the mirrors are apt's, and where it has none, that is said instead of naming one", (t) => {
+  const security = uri('https://security.example/debian-security', 'bookworm-security')
+  const main = uri('http://mirror.example/debian', 'bookworm')
+  const other = uri('https://packages.example/node_20.x', 'nodistro')
+  t.deepEqual(mirrorsIn(security + main + uri('http://second.example/debian', 'trixie') + other), {
     main: 'http://mirror.example/debian',
     security: 'https://security.example/debian-security',
   })
-  t.deepEqual(mirrorsIn(''), {
-    main: 'http://deb.debian.org/debian',
-    security: 'http://deb.debian.org/debian-security',
-  })
+  for (const [uris, what] of [
+    ['', /^apt knows no mirror of Debian \(.+\/debian\): add .+sources\.list\.d.+APT_CONFIG/],
+    [other + security, /^apt knows no mirror of Debian \(/],
+    [main, /^apt knows no mirror of Debian's security updates \(.+\/debian-security\): /],
+  ] as const) {
+    t.throws(() => mirrorsIn(uris), { instanceOf: Missing, message: what })
+  }
 })
 
 test('a suite that is gone is told from a mirror that does not answer', (t) => {
@@ -511,7 +515,7 @@ test('options: series, seconds and what is written; what is wrong is named', (t)
     [['--arch', 'riscv64'], /--arch knows x64, arm64, not 'riscv64'/],
     [['--cpu', 'cortex-a57'], /--cpu knows qemu64,-cx16, not 'cortex-a57'/],
     [['--arch', 'arm64', '--node', '18'], /--node knows 20, 26, musl, not '18'/],
-    [['--series', '4.19'], /--series knows 5\.10, 6\.1, 6\.12, 6\.18, 7, not '4\.19'/],
+    [['--series', '4.19'], /--series knows 5\.10, 6\.1, 6\.8, 6\.12, 6\.18, 7, not '4\.19'/],
     [['--seconds', 'x'], /--seconds must be/],
     [['--seconds', '0'], /--seconds must be/],
     [['--only', '('], /--only must be/],
@@ -602,3 +606,58 @@ test.serial('a mirror that does not answer is an error in one line', async (t) =
     t.regex(error.message, /^the Debian mirror does not answer: .+$/)
   }
 })
+
+const SERIES_68 = {
+  name: '6.8',
+  version: '6.8.9',
+  architecture: 'x64',
+  module: { module: 'modules.example/kernel', version: 'v0.0.1', sum: 'h1:right=' },
+} as const
+
+/** A go that says it has downloaded a directory with a kernel in it. */
+function fakeGo(t: ExecutionContext, sum: string): Cache {
+  const directory = directoryFor(t)
+  writeFileSync(join(directory, 'vmlinuz'), 'kernel\n')
+  const answer = JSON.stringify({ Dir: directory, Sum: sum })
+  return fakeApt(t, {
+    go: `[ "$*" = 'mod download -json modules.example/kernel@v0.0.1' ] && [ ! -e go.mod ] && echo '${answer}'`,
+  })
+}
+
+test.serial('a kernel of a Go module is fetched by go, and none with other contents is booted', async (t) => {
+  const kernel = await fetchKernel(fakeGo(t, 'h1:right='), MIRROR, SERIES_68, X64)
+  t.like(kernel, { series: '6.8', package: { version: '6.8.9' }, modules: [] })
+  t.is('image' in kernel && readFileSync(kernel.image, 'utf8'), 'kernel\n')
+  const other = await fetchKernel(fakeGo(t, 'h1:wrong='), MIRROR, SERIES_68, X64)
+  t.deepEqual(other, {
+    series: '6.8',
+    why: 'modules.example/kernel@v0.0.1 has the wrong contents: h1:wrong=',
+  })
+})
+
+test.serial(
+  'a series whose module is not to be had is missing, with what go said, and no failure',
+  async (t) => {
+    const refusing = `printf %s '{"Error": "modules.example: reading\\n\\tserver response: 403"}'; exit 1`
+    t.deepEqual(await fetchKernel(fakeApt(t, { go: refusing }), MIRROR, SERIES_68, X64), {
+      series: '6.8',
+      why: 'go does not give modules.example/kernel@v0.0.1: modules.example: reading server response: 403',
+    })
+    t.deepEqual(
+      await fetchKernel(fakeApt(t, { go: 'echo "go: no network" >&2; exit 2' }), MIRROR, SERIES_68, X64),
+      { series: '6.8', why: 'go does not give modules.example/kernel@v0.0.1: go: no network' },
+    )
+    t.deepEqual(await fetchKernel(fakeApt(t, { go: 'exit 3' }), MIRROR, SERIES_68, ARM64), {
+      series: '6.8',
+      why: 'modules.example/kernel is for x64',
+    })
+    const cache = fakeApt(t, {})
+    const { PATH } = process.env
+    process.env['PATH'] = '/nowhere'
+    t.teardown(() => (process.env['PATH'] = PATH))
+    t.deepEqual(await fetchKernel(cache, MIRROR, SERIES_68, X64), {
+      series: '6.8',
+      why: 'go is missing: apt-get install golang-go (it fetches modules.example/kernel)',
+    })
+  },
+)

@@ -410,9 +410,12 @@ test('what is left of a file behind a cancelled read is there for the next', asy
       ({ buffer }) => buffer.toString(),
       () => undefined,
     )
-    if (round % 3 === 0) await ring.nop()
+    // Which comes first is open, but for a plain one in ten: on 6.8 the byte has won every such race.
+    const early = round % 10 === 9 ? ring.cancel(reading) : undefined
+    if (round % 3 === 0 || early !== undefined) await ring.nop()
     writeSync(writeFd, 'x')
-    const { outcome } = await ring.cancel(reading)
+    const { outcome } = await (early ?? ring.cancel(reading))
+    if (early !== undefined) t.is(outcome, 'cancelled')
     const text = await settled
     t.is(text, outcome === 'completed' ? 'x' : undefined)
     if (outcome === 'completed') completed += 1

@@ -10,9 +10,20 @@ export interface Ended {
   error: string
 }
 
+/** Where a command runs, if not in the repository with this process's environment. */
+export interface Place {
+  cwd?: string
+  env?: NodeJS.ProcessEnv
+}
+
 /** What it printed, and how it ended. Never rejects. */
-export async function spawnForOutput(command: string, args: string[], input = ''): Promise<Ended> {
-  const child = spawn(command, args, { cwd: ROOT, stdio: 'pipe' })
+export async function spawnForOutput(
+  command: string,
+  args: string[],
+  input = '',
+  place: Place = {},
+): Promise<Ended> {
+  const child = spawn(command, args, { cwd: ROOT, ...place, stdio: 'pipe' })
   // One that does not read its stdin may be gone.
   child.stdin.on('error', () => {}).end(input)
   let [stdout, stderr] = ['', '']
@@ -28,8 +39,13 @@ export async function spawnForOutput(command: string, args: string[], input = ''
 }
 
 /** Its stdout; an Error unless it succeeds. */
-export async function output(command: string, args: string[], input = ''): Promise<string> {
-  const { stdout, error } = await spawnForOutput(command, args, input)
+export async function output(
+  command: string,
+  args: string[],
+  input = '',
+  place: Place = {},
+): Promise<string> {
+  const { stdout, error } = await spawnForOutput(command, args, input, place)
   if (error !== '') throw new Error(`${command}: ${error}`)
   return stdout
 }

@@ -40,7 +40,7 @@ export async function countInstructions(
           figures.push({ name: `${what}: ${name}`, instructions: await perOperation(directory, run) })
         }
         await of('the floor', floor(work, batch, path))
-        await of('the core', core(work, batch))
+        await of('the core', core(work, batch, built('instructions')))
         if (!isQuick) await of('the binding and the core', binding(work, batch, path))
       }
     }
@@ -51,7 +51,7 @@ export async function countInstructions(
 }
 
 /** A program whose instructions are counted. */
-interface Run {
+export interface Run {
   /** Operations of the shorter run; the longer has twice as many, and the difference is theirs alone. */
   operations: number
   command: (operations: number) => string[]
@@ -61,10 +61,11 @@ interface Run {
   options?: string[]
 }
 
-function core(work: string, batch: number): Run {
+/** The core alone, by a build's program of crates/instructions. */
+export function core(work: string, batch: number, program: string): Run {
   return {
     operations: OPERATIONS,
-    command: (operations) => [built('instructions'), work, String(batch), String(operations)],
+    command: (operations) => [program, work, String(batch), String(operations)],
   }
 }
 
@@ -76,16 +77,22 @@ function floor(work: string, concurrency: number, path: string): Run {
   }
 }
 
-function binding(work: string, batch: number, path: string): Run {
+/** The binding and the core, of this build or of another. */
+export function binding(work: string, batch: number, path: string, library?: string): Run {
   const program = join(PROGRAMS, 'counted.js')
   return {
     operations: BINDING_OPERATIONS,
-    command: (operations) => [process.execPath, program, JSON.stringify({ work, batch, operations, path })],
+    command: (operations) => [
+      process.execPath,
+      program,
+      JSON.stringify({ work, batch, operations, path, library }),
+    ],
     options: BINDING_CALLS,
   }
 }
 
-async function perOperation(directory: string, run: Run): Promise<number> {
+/** Instructions of an operation. `directory` takes callgrind's files. */
+export async function perOperation(directory: string, run: Run): Promise<number> {
   const { operations } = run
   const counts = await Promise.all([count(directory, run, operations), count(directory, run, 2 * operations)])
   return (counts[1] - counts[0]) / operations

@@ -8,9 +8,9 @@ import type { Settings } from './protocol.js'
 export type Library = typeof Exports
 export type Ring = Exports.Ring
 
-/** Loads it. */
-export async function loadLibrary(): Promise<Library> {
-  return (await import(pathToFileURL(LIBRARY).href)) as Library
+/** Loads it, or that of another build. */
+export async function loadLibrary({ library = LIBRARY }: Pick<Settings, 'library'> = {}): Promise<Library> {
+  return (await import(pathToFileURL(library).href)) as Library
 }
 
 /** A ring for a variant. Safe mode is the default. */

@@ -104,8 +104,12 @@ class WorkMeasurement {
         if (started !== undefined) running.push(started)
       }
     }
-    const each = async (step: (one: Running) => Promise<void>) => {
-      for (const one of running) if (one.cell.failure === undefined) await this.#try(one, step)
+    // Each round begins with another one: who comes after whom is no advantage of any.
+    const each = async (step: (one: Running) => Promise<void>, first = 0) => {
+      for (const index of running.keys()) {
+        const one = running[(first + index) % running.length]
+        if (one !== undefined && one.cell.failure === undefined) await this.#try(one, step)
+      }
     }
     await each((one) => this.#warmUp(one))
     for (let round = partOf(rounds, generation, generations); round > 0; round -= 1) {
@@ -114,7 +118,7 @@ class WorkMeasurement {
         const answer = await process.ask({ concurrency, operations, measure: 'speed' })
         const { nanoseconds, cpu } = answer
         cell.rounds.push({ operations: answer.operations, nanoseconds, cpu })
-      })
+      }, round)
     }
     for (let round = partOf(detailRounds, generation, generations); round > 0; round -= 1) {
       await each(async (one) => {

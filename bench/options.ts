@@ -10,6 +10,8 @@ export interface Options {
   only: string[]
   /** Whether the report goes to docs/. Else it goes to target/bench/. */
   publish: boolean
+  /** The commit whose build is compared with this one, instead of all else. */
+  against: string | undefined
 }
 
 export const HELP = `Usage: npm run bench -- [options]
@@ -22,37 +24,54 @@ for a full run, target/bench/performance.md for any other.
   --slice MS       the length of each (default 100; quick: 12)
   --only A,B       works by their ids, and 'hanging', 'memory', 'instructions'
   --publish        write docs/performance.md whatever the other options
+  --against COMMIT ROW...
+                   builds that commit, and runs its build and this one in turn, with that one against itself beside it
+                   (default 31 rounds of 50 ms; quick: 9 of 12): target/bench/against.md.
+                   Rows (or --only): nop, pipe, pipe-waits, read, current, instructions, system-calls; all if none is named
   --list           the ids of the works
   --help           this`
 
 /** The issue asks for seven; two more make the quartiles less a matter of luck. */
 const FULL = { rounds: 9, slice: 100 }
 const QUICK = { rounds: 5, slice: 12 }
+/** A difference of one percent is to be told from none. */
+const AGAINST = { full: { rounds: 31, slice: 50 }, quick: { rounds: 9, slice: 12 } }
 
 export function parseOptions(argv: string[]): Options | 'help' | 'list' {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: argv,
+    allowPositionals: true,
     options: {
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       slice: { type: 'string' },
       only: { type: 'string' },
       publish: { type: 'boolean' },
+      against: { type: 'string' },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
   if (values.help) return 'help'
   if (values.list) return 'list'
-  const defaults = values.quick ? QUICK : FULL
-  const only = values.only?.split(',').filter((id) => id !== '') ?? []
+  const { against } = values
+  if (against === undefined && positionals.length > 0) {
+    throw new Error(`${positionals[0]} is no option: rows are named after --against COMMIT, works by --only`)
+  }
+  if (against !== undefined && values.publish === true) {
+    throw new Error('--publish writes docs/performance.md, and --against measures nothing of it')
+  }
+  const defaults =
+    against === undefined ? (values.quick ? QUICK : FULL) : values.quick ? AGAINST.quick : AGAINST.full
+  const only = [...(values.only?.split(',').filter((id) => id !== '') ?? []), ...positionals]
   const isFull = !values.quick && [values.rounds, values.slice, values.only].every((one) => one === undefined)
   return {
     quick: values.quick,
     rounds: count('--rounds', values.rounds, defaults.rounds),
     slice: count('--slice', values.slice, defaults.slice),
     only,
-    publish: values.publish ?? isFull,
+    publish: against === undefined && (values.publish ?? isFull),
+    against,
   }
 }
 

@@ -27,6 +27,12 @@ export function built(name: string): string {
   return join(targetDirectory(), 'release', name)
 }
 
+/** This Node. */
+export const NODE: Peer = {
+  version: process.versions.node,
+  command: (settings) => [process.execPath, PROGRAM, JSON.stringify(settings)],
+}
+
 export async function findPeers(): Promise<Peers> {
   const floor = built('floor')
   return {
@@ -34,10 +40,7 @@ export async function findPeers(): Promise<Peers> {
       version: await floorVersion(),
       command: (settings) => [floor, 'serve', JSON.stringify(settings)],
     },
-    node: {
-      version: process.versions.node,
-      command: (settings) => [process.execPath, PROGRAM, JSON.stringify(settings)],
-    },
+    node: NODE,
     bun: await findRuntime('bun', { scope: '@oven', binary: ['bin', 'bun'] }, ['bin', 'bun.exe'], []),
     // Without `manual`, Deno would look for packages in a cache of its own.
     deno: await findRuntime(

@@ -21,9 +21,10 @@ export function installPackages(): void {
   }
 }
 
+const PROGRAMS = ['uring-safe-cancel-floor', 'uring-safe-cancel-instructions']
+
 /** Builds the programs of the workspace that the benchmark runs. */
-export function buildPrograms(): void {
-  const packages = ['uring-safe-cancel-floor', 'uring-safe-cancel-instructions']
+export function buildPrograms(packages: readonly string[] = PROGRAMS): void {
   const args = packages.flatMap((name) => ['--package', name])
   if (!run('cargo', ['build', '--release', '--quiet', ...args])) throw new Error('cargo build failed')
 }

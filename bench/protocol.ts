@@ -65,7 +65,9 @@ export interface Failure {
 
 /** What a variant is told on its command line, as JSON. */
 export interface Settings {
-  work: 'nop' | 'read' | 'write' | 'cancel' | 'ping-pong' | 'echo' | 'workers'
+  work: 'nop' | 'read' | 'write' | 'cancel' | 'ping-pong' | 'echo' | 'workers' | 'current' | 'pipe'
+  /** The dist/index.js of another build. */
+  library?: string
   /** Which calls it uses. */
   api?: Api
   /** `false`: a ring that trusts one cancel. */
@@ -81,6 +83,8 @@ export interface Settings {
   async?: boolean
   /** The floor's: registered file and buffers. */
   registered?: boolean
+  /** The pipe's: whether its bytes are there before they are asked for. */
+  there?: boolean
   /** Operations in flight in each worker. */
   lanes?: number
   /** How a read is cancelled. */

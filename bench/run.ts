@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 
+import { runAgainst } from './against/run.js'
 import { output } from './command.js'
 import { measureHanging } from './hanging.js'
 import { countInstructions } from './instructions.js'
@@ -109,10 +110,17 @@ async function write(results: Results, options: Options): Promise<void> {
   console.log(`\n${report}\n${raw}`)
 }
 
+function progressFrom(begun: number): (text: string) => void {
+  return (text) => {
+    const seconds = (performance.now() - begun) / 1000
+    console.log(`${seconds.toFixed(0).padStart(5)} s  ${text}`)
+  }
+}
+
 async function run(options: Options): Promise<void> {
   const begun = performance.now()
   const seconds = () => (performance.now() - begun) / 1000
-  const progress = (text: string) => console.log(`${seconds().toFixed(0).padStart(5)} s  ${text}`)
+  const progress = progressFrom(begun)
   installPackages()
   buildPrograms()
   const { Ring } = await loadLibrary()
@@ -175,5 +183,6 @@ async function run(options: Options): Promise<void> {
 const options = parseOptions(process.argv.slice(2))
 if (options === 'help') console.log(HELP)
 else if (options === 'list') console.log(knownIds(allWorks(groundOf(1, false))).join('\n'))
-else await run(options)
+else if (options.against === undefined) await run(options)
+else await runAgainst(options.against, options, await commitOf(), progressFrom(performance.now()))
 process.exit()

@@ -17,7 +17,7 @@ export interface RingProbe {
   supported: boolean
   /** The kernel's release, as `uname -r` prints it; `unknown` elsewhere than on Linux. */
   kernel: string
-  /** Which operations the kernel knows, by name; empty if not supported. */
+  /** Which operations the kernel knows, by name (by its release, where it may not be asked); empty if not supported. */
   operations: Record<string, boolean>
   /** Which flags of a ring it knows, by name; without them a ring works, a little slower. */
   flags: Record<string, boolean>

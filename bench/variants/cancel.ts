@@ -9,7 +9,7 @@ const NUMBER_BYTES = 8
 const RESOLVE = { length: NUMBER_BYTES, onCancel: 'resolve' } as const
 
 export async function cancel(settings: Settings): Promise<Program> {
-  const library = await loadLibrary()
+  const library = await loadLibrary(settings)
   const ring = makeRing(library, settings)
   const events: number[] = []
   const prepare = (concurrency: number) => {

@@ -3,9 +3,11 @@ import { createInterface } from 'node:readline'
 
 import type { Failure, Hello, Settings, SliceAnswer, SliceRequest } from '../protocol.js'
 import { cancel } from './cancel.js'
+import { current } from './current.js'
 import { watchCollections } from './collections-watch.js'
 import { watchLoop } from './loop-watch.js'
 import { nop } from './nop.js'
+import { pipe } from './pipe.js'
 import { pingPong } from './ping-pong/program.js'
 import type { Program } from './program.js'
 import { read } from './read.js'
@@ -26,6 +28,10 @@ async function programOf(settings: Settings): Promise<Program> {
     case 'ping-pong':
     case 'echo':
       return pingPong(settings)
+    case 'current':
+      return current(settings)
+    case 'pipe':
+      return pipe(settings)
     case 'workers':
       return workers(settings)
     default:

@@ -7,7 +7,7 @@ export async function nop(settings: Settings): Promise<Program> {
   const { api } = settings
   if (api === 'settled') return { run: promiseLanes(alreadySettled, checkNothing) }
   if (api === 'pending') return { run: promiseLanes(settledByABatch(), checkNothing) }
-  const ring = makeRing(await loadLibrary(), settings)
+  const ring = makeRing(await loadLibrary(settings), settings)
   return { run: promiseLanes(() => ring.nop(), checkNothing) }
 }
 

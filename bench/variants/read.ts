@@ -121,7 +121,7 @@ let shared: Ring | undefined
 
 /** The process's one ring: its core memory is read into only by itself. */
 async function ringOf(settings: Settings): Promise<Ring> {
-  shared ??= makeRing(await loadLibrary(), settings)
+  shared ??= makeRing(await loadLibrary(settings), settings)
   return shared
 }
 

@@ -17,7 +17,7 @@ export async function write(settings: Settings): Promise<Program> {
   const fd = openSync(path, 'r+')
   const blocks = fstatSync(fd).size / BLOCK
   const random = new Random(SEED)
-  const ring = api === 'ring' ? makeRing(await loadLibrary(), settings) : undefined
+  const ring = api === 'ring' ? makeRing(await loadLibrary(settings), settings) : undefined
   const make = () => (ring !== undefined && memory === 'core' ? ring.alloc(BLOCK) : Buffer.alloc(BLOCK))
   const buffers: Buffer[] = []
   const none = Buffer.alloc(0)

@@ -19,18 +19,26 @@ export interface Mirror {
   security: string
 }
 
-const DEBIAN: Mirror = {
-  main: 'http://deb.debian.org/debian',
-  security: 'http://deb.debian.org/debian-security',
-}
-
-/** The mirrors that apt uses on this machine, from what `apt-get update --print-uris` prints; or else Debian's own. */
+/** The mirrors that apt uses on this machine, from what `apt-get update --print-uris` prints. */
 export function mirrorsIn(uris: string): Mirror {
   const bases = [...uris.matchAll(/^'([^']+?)\/dists\/[^']+\/InRelease'/gm)].map(([, base = '']) => base)
-  return {
-    main: bases.find((base) => base.endsWith('/debian')) ?? DEBIAN.main,
-    security: bases.find((base) => base.endsWith('/debian-security')) ?? DEBIAN.security,
+  const find = (end: string, what: string) => {
+    const found = bases.find((base) => base.endsWith(end))
+    if (found === undefined) throw new Missing(notConfigured(end, what))
+    return found
   }
+  return {
+    main: find('/debian', 'Debian'),
+    security: find('/debian-security', "Debian's security updates"),
+  }
+}
+
+/** Here none is named: which one is near, or to be reached at all, only the machine's own configuration knows. */
+function notConfigured(end: string, what: string): string {
+  return (
+    `apt knows no mirror of ${what} (an address that ends with ${end}): add Debian's sources to /etc/apt/sources.list.d, ` +
+    `as Debian's images have them; where they are not to be the machine's own, let APT_CONFIG name a configuration with them`
+  )
 }
 
 export async function configuredMirrors(cache: Cache): Promise<Mirror> {

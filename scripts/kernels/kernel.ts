@@ -6,10 +6,12 @@ import type { Architecture } from './architecture.js'
 import type { Cache } from '../common/cache.js'
 import { mustRun } from '../common/commands.js'
 import { type Mirror, Suites } from '../common/debian.js'
+import { Missing } from '../common/failure.js'
+import { fetchGoModule } from '../common/go-module.js'
 import type { DebianPackage } from '../common/package-index.js'
 import { sorted } from '../common/sorted.js'
 import { candidates } from './package-names.js'
-import type { Series } from './series.js'
+import type { DebianSeries, ModuleSeries, Series } from './series.js'
 
 export interface Kernel {
   series: string
@@ -19,7 +21,7 @@ export interface Kernel {
   modules: readonly string[]
 }
 
-/** A series that cannot be booted, because Debian has it no more. */
+/** A series that cannot be booted, because it is not, or no longer, to be had. */
 export interface MissingKernel {
   series: string
   why: string
@@ -51,6 +53,32 @@ export async function fetchKernel(
   cache: Cache,
   mirror: Mirror,
   series: Series,
+  architecture: Architecture,
+): Promise<Kernel | MissingKernel> {
+  if ('module' in series) return fetchFromModule(cache, series, architecture)
+  return fetchFromDebian(cache, mirror, series, architecture)
+}
+
+async function fetchFromModule(
+  cache: Cache,
+  { name, module, version, architecture: wanted }: ModuleSeries,
+  architecture: Architecture,
+): Promise<Kernel | MissingKernel> {
+  if (architecture.name !== wanted) return { series: name, why: `${module.module} is for ${wanted}` }
+  try {
+    const image = join(await fetchGoModule(cache, module), 'vmlinuz')
+    return { series: name, package: { name: module.module, version }, image, modules: [] }
+  } catch (error) {
+    // Nothing but this one kernel depends on it.
+    if (error instanceof Missing) return { series: name, why: error.message }
+    throw error
+  }
+}
+
+async function fetchFromDebian(
+  cache: Cache,
+  mirror: Mirror,
+  series: DebianSeries,
   architecture: Architecture,
 ): Promise<Kernel | MissingKernel> {
   const { debian, kernelFlavour } = architecture

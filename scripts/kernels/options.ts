@@ -6,7 +6,7 @@ import { SERIES, type Series } from './series.js'
 
 export const HELP = `Usage: npm run test:kernels -- [options]
 
-Boots Debian kernels in QEMU, and runs the contract's tests and the stress test in each.
+Boots kernels of Debian, and one of gokrazy's, in QEMU, and runs the contract's tests and the stress test in each.
 
   --series LIST     which, separated by commas (default ${SERIES.map(({ name }) => name).join(',')})
   --arch NAME       of which processors: x64, or arm64 with the prebuilt addon (default x64)

@@ -1,5 +1,5 @@
 /** What the doctor finds, as one document. */
-import { release } from 'node:os'
+import { release, version as build } from 'node:os'
 
 import { type Runtime, runtimeOf } from '../runtime.js'
 import { probe } from '../support.js'
@@ -15,6 +15,7 @@ import {
   parseRelease,
   standing,
 } from './kernels.js'
+import { type LostCancels, lostCancelFault, lostCancelsOf } from './mends.js'
 import { type Trial, tryRing } from './trial.js'
 
 /** Exit statuses of `uring-safe-cancel doctor`. */
@@ -43,7 +44,9 @@ export interface Examination {
   lockedMemory?: Partial<Limit> & { counts?: boolean; exempt?: boolean }
   openFiles?: Limit
   trial?: Trial
-  /** Known faults of kernels of this series. */
+  /** Whether this kernel still loses cancels. */
+  lostCancels?: LostCancels
+  /** Known faults of this kernel. */
   faults: KernelFault[]
 }
 
@@ -52,6 +55,7 @@ export async function examine(version: string): Promise<Examination> {
   const addon = examineAddon()
   const found = probe()
   const kernelVersion = process.platform === 'linux' ? parseRelease(release()) : undefined
+  const lostCancels = kernelVersion && lostCancelsOf(release(), build())
   const rights = permissions()
   const examination: Examination = {
     version,
@@ -65,7 +69,11 @@ export async function examine(version: string): Promise<Examination> {
     addon,
     permissions: rights,
     ...limits(kernelVersion),
-    faults: kernelVersion === undefined ? [] : faultsOf(kernelVersion),
+    ...(lostCancels && { lostCancels }),
+    faults: [
+      ...(lostCancels ? lostCancelFault(lostCancels.mended) : []),
+      ...(kernelVersion ? faultsOf(kernelVersion) : []),
+    ],
   }
   if (!addon.loaded) return examination
   if (!found.supported) {

@@ -1,4 +1,7 @@
-/** What is known of kernels by their version: docs/kernels.md, and the fallbacks of crates/uring-safe-cancel. */
+/**
+ * What is known of kernels by their version: docs/kernels.md, and the fallbacks of crates/uring-safe-cancel. (mends.ts has
+ * what depends on the release.)
+ */
 
 /** A kernel's major and minor number. */
 export type Version = readonly [major: number, minor: number]
@@ -27,10 +30,11 @@ export interface Fallback {
 
 /** The oldest kernel that the library supports. */
 const OLDEST: Version = [5, 10]
-/** The kernels on which `npm run test:kernels` runs the contract, as docs/kernels.md records. */
+/** The kernels on which `npm run test:kernels` runs the contract; those that docs/kernels.md records are among them. */
 const TESTED: readonly Version[] = [
   [5, 10],
   [6, 1],
+  [6, 8],
   [6, 12],
   [6, 18],
   [7, 3],
@@ -53,28 +57,11 @@ export function standing(version: Version): 'old' | 'tested' | 'untested' {
 }
 
 interface KnownFault extends KernelFault {
-  since?: Version
   /** The first kernel without it. */
-  until?: Version
+  until: Version
 }
 
 const FAULTS: readonly KnownFault[] = [
-  {
-    id: 'lost-cancel',
-    kernels: '5.10 to 6.18',
-    until: [6, 19],
-    fault:
-      'a cancel that meets its operation on the way to or from a worker may be lost: it answers -ENOENT or -EALREADY, and the operation never completes',
-    answer: 'the library cancels again until the operation has completed',
-  },
-  {
-    id: 'lost-cancel-unknown',
-    kernels: 'after 6.18',
-    since: [6, 19],
-    fault:
-      'up to 6.18 a cancel may be lost, and the operation never completes; on 7.3 no loss was seen, and no mend is known',
-    answer: 'the library cancels again until the operation has completed',
-  },
   {
     id: 'spinning-worker',
     kernels: 'before 6.9',
@@ -106,12 +93,14 @@ const FAULTS: readonly KnownFault[] = [
   },
 ]
 
-/** The faults of a kernel. */
+/** The faults of a kernel's series. */
 export function faultsOf(version: Version): KernelFault[] {
-  return FAULTS.filter(
-    ({ since, until }) =>
-      !(since !== undefined && isBefore(version, since)) && (until === undefined || isBefore(version, until)),
-  ).map(({ id, kernels, fault, answer }) => ({ id, kernels, fault, answer }))
+  return FAULTS.filter(({ until }) => isBefore(version, until)).map(({ id, kernels, fault, answer }) => ({
+    id,
+    kernels,
+    fault,
+    answer,
+  }))
 }
 
 const EFFECTS: readonly Fallback[] = [

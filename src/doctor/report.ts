@@ -10,7 +10,7 @@ const INDENT = 16
 const WIDTH = 100
 
 export function formatExamination(examination: Examination): string {
-  const { version, runtime, kernel, addon, faults } = examination
+  const { version, runtime, kernel, addon, lostCancels, faults } = examination
   const { name, version: runtimeVersion, platform, architecture, libc } = runtime
   const lines = [
     `uring-safe-cancel ${version}: ${verdict(examination)}`,
@@ -22,6 +22,7 @@ export function formatExamination(examination: Examination): string {
     ...describeFeatures(examination),
     ...describeLimits(examination),
     ...describeTrial(examination.trial),
+    ...(lostCancels ? [line('lost cancels', lostCancels.text)] : []),
     ...faults.flatMap(({ kernels, fault, answer }, index) => [
       line(index === 0 ? 'kernel faults' : '', `${kernels}: ${fault}; ${answer}`),
     ]),

@@ -6,7 +6,7 @@ import { byteOf, type Lane } from './lane.js'
 import type { Ends } from './pairs.js'
 
 export async function ringLanes(pairs: Ends[], isEchoed: boolean, settings: Settings): Promise<Lane[]> {
-  const ring = makeRing(await loadLibrary(), settings)
+  const ring = makeRing(await loadLibrary(settings), settings)
   const make = () => (settings.memory === 'core' ? ring.alloc(1) : Buffer.alloc(1))
   return pairs.map(({ nearIn, nearOut, farIn, farOut }, lane) => {
     const [sent, got, relayed] = [make(), make(), make()]

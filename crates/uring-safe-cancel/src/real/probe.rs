@@ -10,6 +10,8 @@ use std::io;
 pub enum Unsupported {
     /// ENOSYS: the kernel has none (older than 5.1, built without it, or an emulator).
     NoSuchCall,
+    /// ENOSYS on a kernel that is new enough, while a seccomp filter is on this process.
+    Hidden,
     /// EPERM, and the sysctl `kernel.io_uring_disabled` says so.
     DisabledBySysctl(u8),
     /// EPERM (or EACCES) without that: a seccomp filter, as containers have it, or a security module.
@@ -25,6 +27,7 @@ pub enum Unsupported {
 impl Unsupported {
     pub(super) fn from_setup(error: &io::Error) -> Self {
         match error.raw_os_error().unwrap_or(0) {
+            libc::ENOSYS if is_filtered() && !is_older(&release(), FIRST) => Self::Hidden,
             libc::ENOSYS => Self::NoSuchCall,
             libc::EPERM | libc::EACCES => match disabled_by_sysctl() {
                 Some(level @ 1..) => Self::DisabledBySysctl(level),
@@ -39,7 +42,7 @@ impl Unsupported {
     /// A word for programs.
     pub fn code(self) -> &'static str {
         match self {
-            Self::NoSuchCall => "ENOSYS",
+            Self::NoSuchCall | Self::Hidden => "ENOSYS",
             Self::DisabledBySysctl(_) | Self::Forbidden => "EPERM",
             Self::NoMemory => "ENOMEM",
             Self::NoDescriptor => "EMFILE",
@@ -53,6 +56,11 @@ impl Unsupported {
             Self::NoSuchCall => {
                 "use Linux 5.10 or newer with CONFIG_IO_URING, outside of user-mode emulators such as \
                  qemu-user and gVisor"
+            }
+            Self::Hidden => {
+                "allow io_uring_setup, io_uring_enter and io_uring_register in the seccomp filter \
+                 (for Docker: --security-opt seccomp=PROFILE); if it allows them, the kernel lacks \
+                 CONFIG_IO_URING"
             }
             Self::DisabledBySysctl(_) => {
                 "as root: sysctl kernel.io_uring_disabled=0 (or 1, and be a member of the group that \
@@ -77,6 +85,9 @@ impl std::fmt::Display for Unsupported {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NoSuchCall => write!(f, "this kernel has no io_uring (ENOSYS)"),
+            Self::Hidden => {
+                write!(f, "io_uring_setup answers ENOSYS, and a seccomp filter is on this process")
+            }
             Self::DisabledBySysctl(level) => {
                 write!(f, "kernel.io_uring_disabled is {level} (EPERM)")
             }
@@ -88,6 +99,36 @@ impl std::fmt::Display for Unsupported {
             }
         }
     }
+}
+
+/// The kernel that brought io_uring.
+const FIRST: Release = (5, 1);
+
+/// A kernel's major and minor number.
+type Release = (u32, u32);
+
+/// `6.18.44-fc` is 6.18; `None` for what is no release.
+fn parse_release(text: &str) -> Option<Release> {
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+/// Whether this is certain.
+fn is_older(release: &str, than: Release) -> bool {
+    parse_release(release).is_some_and(|found| found < than)
+}
+
+/// The kernel's release, as uname(2) has it.
+fn release() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/osrelease")
+        .map_or_else(|_| String::from("unknown"), |release| release.trim().to_owned())
+}
+
+/// Whether a seccomp filter is on this process (SECCOMP_MODE_FILTER is 2).
+fn is_filtered() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mode = status.lines().find_map(|line| line.strip_prefix("Seccomp:"));
+    mode.is_some_and(|mode| mode.trim() == "2")
 }
 
 fn disabled_by_sysctl() -> Option<u8> {
@@ -107,43 +148,91 @@ pub struct Probe {
     pub fallbacks: Fallbacks,
 }
 
-/// The operations that this crate submits.
-const OPERATIONS: [(&str, u8); 12] = [
-    ("nop", opcode::Nop::CODE),
-    ("read", opcode::Read::CODE),
-    ("write", opcode::Write::CODE),
-    ("readv", opcode::Readv::CODE),
-    ("writev", opcode::Writev::CODE),
-    ("poll", opcode::PollAdd::CODE),
-    ("timeout", opcode::Timeout::CODE),
-    ("timeout_update", opcode::TimeoutUpdate::CODE),
-    ("open", opcode::OpenAt::CODE),
-    ("close", opcode::Close::CODE),
-    ("fsync", opcode::Fsync::CODE),
-    ("cancel", opcode::AsyncCancel::CODE),
+/// The operations that this crate submits, and the kernels that brought them.
+const OPERATIONS: [(&str, u8, Release); 12] = [
+    ("nop", opcode::Nop::CODE, (5, 1)),
+    ("read", opcode::Read::CODE, (5, 6)),
+    ("write", opcode::Write::CODE, (5, 6)),
+    ("readv", opcode::Readv::CODE, (5, 1)),
+    ("writev", opcode::Writev::CODE, (5, 1)),
+    ("poll", opcode::PollAdd::CODE, (5, 1)),
+    ("timeout", opcode::Timeout::CODE, (5, 4)),
+    ("timeout_update", opcode::TimeoutUpdate::CODE, (5, 11)),
+    ("open", opcode::OpenAt::CODE, (5, 6)),
+    ("close", opcode::Close::CODE, (5, 6)),
+    ("fsync", opcode::Fsync::CODE, (5, 1)),
+    ("cancel", opcode::AsyncCancel::CODE, (5, 5)),
 ];
 
 /// Asks the kernel, with a small ring that is closed again.
 pub fn probe() -> Probe {
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")
-        .map_or_else(|_| String::from("unknown"), |release| release.trim().to_owned());
     let none = Probe {
-        kernel,
+        kernel: release(),
         unsupported: None,
         operations: Vec::new(),
         fallbacks: Fallbacks::default(),
     };
     match RealKernel::new(8, 16) {
-        Ok(ring) => {
-            Probe { operations: operations(&ring.ring.0), fallbacks: ring.fallbacks(), ..none }
-        }
+        Ok(ring) => Probe {
+            operations: operations(&ring.ring.0, &none.kernel),
+            fallbacks: ring.fallbacks(),
+            ..none
+        },
         Err(error) => Probe { unsupported: Some(error.reason), ..none },
     }
 }
 
-fn operations(ring: &IoUring) -> Vec<(&'static str, bool)> {
+fn operations(ring: &IoUring, kernel: &str) -> Vec<(&'static str, bool)> {
     let mut known = io_uring::Probe::new();
-    // A kernel without the probe (before 5.6) has none of the operations that need asking for.
-    let _ = ring.submitter().register_probe(&mut known);
-    OPERATIONS.iter().map(|&(name, code)| (name, known.is_supported(code))).collect()
+    match ring.submitter().register_probe(&mut known) {
+        Ok(()) => {
+            OPERATIONS.iter().map(|&(name, code, _)| (name, known.is_supported(code))).collect()
+        }
+        // No probe before 5.6; and a filter may forbid io_uring_register, of which a ring needs nothing.
+        Err(_) => operations_of(kernel),
+    }
+}
+
+/// Which operations a kernel knows by its release.
+fn operations_of(kernel: &str) -> Vec<(&'static str, bool)> {
+    let release = parse_release(kernel);
+    let is_known = |since| release.is_some_and(|release| release >= since);
+    OPERATIONS.iter().map(|&(name, _, since)| (name, is_known(since))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unknown_to(kernel: &str) -> Vec<&'static str> {
+        operations_of(kernel).iter().filter(|(_, is)| !is).map(|&(name, _)| name).collect()
+    }
+
+    #[test]
+    fn releases_are_read_whatever_follows_the_numbers() {
+        assert_eq!(parse_release("6.18.44-fc-v595"), Some((6, 18)));
+        assert_eq!(parse_release("7.3-rc1"), Some((7, 3)));
+        assert_eq!(parse_release("unknown"), None);
+        assert!(is_older("4.4.0", FIRST) && is_older("5.0.21", FIRST));
+        assert!(
+            !is_older("5.1.0", FIRST) && !is_older("5.10.0", (5, 2)) && !is_older("unknown", FIRST)
+        );
+    }
+
+    #[test]
+    fn operations_by_release_where_the_kernel_may_not_be_asked() {
+        assert!(unknown_to("5.11.0").is_empty());
+        assert_eq!(unknown_to("5.10.0-46-cloud-amd64"), ["timeout_update"]);
+        assert_eq!(
+            unknown_to("5.4.0"),
+            ["read", "write", "timeout_update", "open", "close", "cancel"]
+        );
+        assert_eq!(unknown_to("unknown").len(), OPERATIONS.len());
+    }
+
+    #[test]
+    fn what_the_kernel_says_and_what_its_release_says_agree() {
+        let Ok(ring) = RealKernel::new(8, 16) else { return };
+        assert_eq!(operations(&ring.ring.0, "unknown"), operations_of(&release()));
+    }
 }
