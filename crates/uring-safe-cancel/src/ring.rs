@@ -3,6 +3,7 @@
 
 mod completion;
 mod deadlines;
+mod judgement;
 mod life;
 mod options;
 mod positions;
@@ -316,6 +317,9 @@ impl<K: Kernel, C> Ring<K, C> {
 #[cfg(test)]
 #[path = "ring/fake_tests.rs"]
 mod fake_tests;
+#[cfg(test)]
+#[path = "ring/judgement_tests.rs"]
+mod judgement_tests;
 #[cfg(test)]
 #[path = "ring/ring_tests.rs"]
 mod tests;

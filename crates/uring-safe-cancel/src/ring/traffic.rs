@@ -50,7 +50,7 @@ impl<K: Kernel, C> Ring<K, C> {
             delivered += reaped.delivered;
             spent = reaped.spent.saturating_add(spent);
             let is_cut = spent >= budget;
-            self.process_deadlines(is_cut);
+            self.judge(is_cut);
             let more_to_do = !self.ready.is_empty() || self.may_queue();
             if !more_to_do || self.kernel_refuses {
                 break;
@@ -200,7 +200,7 @@ impl<K: Kernel, C> Ring<K, C> {
     }
 
     #[inline(always)]
-    fn complete(&mut self, cqe: Cqe) -> Option<Completion<C>> {
+    pub(super) fn complete(&mut self, cqe: Cqe) -> Option<Completion<C>> {
         let tag = Tag::from_user_data(cqe.user_data)?;
         let key = tag.key();
         match tag.kind() {
@@ -271,39 +271,6 @@ impl<K: Kernel, C> Ring<K, C> {
         }
     }
 
-    /// Acts on what is due, if the timer said so (or cannot, because the kernel takes no SQEs, or because the
-    /// reaping was cut short).
-    fn process_deadlines(&mut self, is_cut: bool) {
-        // The timer's CQE may stand behind others that the budget leaves for later.
-        let is_due = std::mem::take(&mut self.timer_fired) || self.kernel_refuses;
-        let may_be_due = is_due || (is_cut && self.deadlines.earliest().is_some());
-        if !may_be_due {
-            return;
-        }
-        let now = self.kernel.now();
-        while let Some((slot, due)) = self.deadlines.pop(now) {
-            let Some(key) = self.table.key_in(slot) else { continue };
-            match due {
-                Due::Retry => {
-                    self.table.apply(key, Event::RetryDue);
-                }
-                Due::Timeout => {
-                    self.ask_cancel(key, true);
-                }
-                Due::Stuck => self.report_stuck(key),
-            }
-        }
-        self.check_drain(now);
-    }
-
-    fn report_stuck(&mut self, key: Key) {
-        let outcome = self.table.apply(key, Event::StuckDue);
-        if outcome.actions.report_stuck {
-            self.stats.stuck += 1;
-            self.push_report(key);
-        }
-    }
-
     /// Gives what this flush left unsettled its deadlines, and the kernel a timer for the earliest.
     fn arm(&mut self) {
         // The usual cancel has worked by now: then there is nothing to arm, and no need of the clock.
@@ -317,8 +284,8 @@ impl<K: Kernel, C> Ring<K, C> {
             }
         }
         self.unarmed = unarmed;
-        let earliest = [self.deadlines.earliest(), self.drain_deadline()];
-        let Some(deadline) = earliest.into_iter().flatten().min() else { return };
+        self.begin_drain();
+        let Some(deadline) = self.earliest_deadline() else { return };
         if let Some((tag, work)) = self.timer.plan(deadline) {
             if self.queue(tag, work, false).is_ok() {
                 self.timer.queued(tag, deadline);

@@ -1,0 +1,92 @@
+//! What is late, and what becomes of it: it is cancelled, cancelled again, reported, or given up.
+//!
+//! Nothing is judged by the clock before everything that the kernel has posted was reaped. Whoever has been busy
+//! for seconds, or flushes within a budget, finds deadlines that have passed beside results that were there long
+//! before: an operation that is over is not late.
+
+use super::deadlines::Due;
+use super::Ring;
+use crate::kernel::{Kernel, Nanoseconds};
+use crate::machine::Event;
+use crate::tag::Key;
+
+impl<K: Kernel, C> Ring<K, C> {
+    /// When something is due by the clock, if at all.
+    pub(super) fn earliest_deadline(&self) -> Option<Nanoseconds> {
+        [self.deadlines.earliest(), self.drain_deadline()].into_iter().flatten().min()
+    }
+
+    /// Acts on what is due, if the timer said so (or cannot, because the kernel takes no SQEs, or because the
+    /// reaping was cut short).
+    #[inline]
+    pub(super) fn judge(&mut self, is_cut: bool) {
+        // The timer's CQE may stand behind others that the budget leaves for later.
+        if self.timer_fired || self.kernel_refuses || is_cut {
+            self.judge_by_clock();
+        }
+    }
+
+    fn judge_by_clock(&mut self) {
+        let fired = std::mem::take(&mut self.timer_fired);
+        let Some(earliest) = self.earliest_deadline() else { return };
+        // Before the reaping: what is posted after it was not there at this time.
+        let now = self.kernel.now();
+        if now < earliest {
+            return;
+        }
+        if !self.gather() {
+            // The next flush looks again, though no timer tells it to.
+            self.timer_fired = fired || self.timer_fired;
+            return;
+        }
+        // A timer that fired meanwhile is for later than `now`, and is set again.
+        self.timer_fired = false;
+        while let Some((slot, due)) = self.deadlines.pop(now) {
+            let Some(key) = self.table.key_in(slot) else { continue };
+            match due {
+                Due::Retry => {
+                    self.table.apply(key, Event::RetryDue);
+                }
+                Due::Timeout => {
+                    self.ask_cancel(key, true);
+                }
+                Due::Stuck => self.report_stuck(key),
+            }
+        }
+        if self.drain_deadline().is_some_and(|deadline| now >= deadline) {
+            self.give_up();
+        }
+    }
+
+    /// Reaps everything that the kernel has posted, overflow and task work included, whatever the budget: it
+    /// stands ready for the next flush that has one. That is no more than was in flight. Returns false if there may be
+    /// more that the kernel does not hand out now.
+    #[cold]
+    pub(super) fn gather(&mut self) -> bool {
+        loop {
+            if self.is_destroyed() {
+                // Nothing new starts, and cancels that had to wait for room have not had their chance.
+                self.fill();
+            }
+            let has_entered = self.enter(0);
+            let mut is_empty = true;
+            while let Some(cqe) = self.kernel.reap() {
+                is_empty = false;
+                if let Some(completion) = self.complete(cqe) {
+                    self.ready.push_back(completion);
+                }
+            }
+            if is_empty || !has_entered {
+                return has_entered || !self.kernel.has_backlog();
+            }
+        }
+    }
+
+    fn report_stuck(&mut self, key: Key) {
+        let outcome = self.table.apply(key, Event::StuckDue);
+        if outcome.actions.report_stuck {
+            self.stats.stuck += 1;
+            self.push_report(key);
+        }
+    }
+}
