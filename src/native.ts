@@ -7,6 +7,8 @@ export const Refusal = {
   ARENA_FULL: -10_003,
   BAD_ARGUMENT: -10_004,
   NOT_EXTERNAL: -10_005,
+  /** So much below the errno with which the kernel takes nothing of the ring any more. */
+  FORBIDDEN: -20_000,
 } as const
 
 /** Words of the array's header. */
@@ -43,6 +45,7 @@ export const Status = {
   STUCK: 3,
   TIMED_OUT: 4,
   KEPT: 8,
+  FORBIDDEN: 16,
 } as const
 
 /** Bit of a submission's flags: `IOSQE_ASYNC`. */

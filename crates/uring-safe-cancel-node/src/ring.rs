@@ -46,6 +46,8 @@ pub(crate) mod refusal {
     pub(crate) const BAD_ARGUMENT: i32 = -10_004;
     /// The runtime allows no ArrayBuffers on memory of an addon.
     pub(crate) const NOT_EXTERNAL: i32 = -10_005;
+    /// So much below the errno with which the kernel takes nothing of the ring any more.
+    pub(crate) const FORBIDDEN: i32 = -20_000;
 }
 
 /// How many completions the event loop gives JavaScript in one turn. The others wait for the next, so that timers
@@ -202,6 +204,7 @@ impl NodeRing {
             Err(refused) => match refused.refusal {
                 Refusal::Closed => refusal::CLOSED,
                 Refusal::QueueFull => refusal::QUEUE_FULL,
+                Refusal::Forbidden(errno) => refusal::FORBIDDEN - errno,
                 Refusal::Descriptor(error) => -error.raw_os_error().unwrap_or(libc::EIO),
             },
         }
@@ -348,6 +351,7 @@ fn tell(
         Verdict::Failed(errno) => (status::FAILED, -errno),
         Verdict::Cancelled => (status::CANCELLED, 0),
         Verdict::Stuck => (status::STUCK, 0),
+        Verdict::Forbidden(errno) => (status::FAILED | status::FORBIDDEN, -errno),
     };
     if timed_out {
         state |= status::TIMED_OUT;

@@ -11,7 +11,7 @@ pub use setup::{Fallbacks, SetupError};
 use crate::kernel::{Cqe, Kernel, Nanoseconds, QueueFull, Submission, Work};
 use crate::tag::Tag;
 use io_uring::squeue::{Entry, Flags};
-use io_uring::types::{Fd, FsyncFlags, TimeoutFlags, Timespec};
+use io_uring::types::{Fd, FsyncFlags, Timespec};
 use io_uring::{cqueue, opcode, IoUring};
 use registered::Name;
 use std::io;
@@ -32,9 +32,9 @@ pub struct RealKernel {
     fallbacks: Fallbacks,
     /// Whether its workers can be given every file.
     workers_take_everything: bool,
-    /// The deadlines of a timer and of its change. The kernel copies them when it takes the SQE,
-    /// before `enter` returns; until then they stay where they are.
-    deadlines: Box<[Timespec; 2]>,
+    /// The times until a timer fires, and until it does after its change. The kernel copies them when it takes the
+    /// SQE, before `enter` returns; until then they stay where they are.
+    times: Box<[Timespec; 2]>,
     /// Neither Send nor Sync.
     thread: PhantomData<*mut ()>,
 }
@@ -58,7 +58,7 @@ impl RealKernel {
             ring: Ring(ring),
             fallbacks,
             workers_take_everything: workers::take_everything(),
-            deadlines: Box::new([zero, zero]),
+            times: Box::new([zero, zero]),
             thread: PhantomData,
         })
     }
@@ -135,16 +135,20 @@ impl RealKernel {
             }
             Work::Cancel { target } => cancel(target),
             Work::Timer { deadline } => {
-                self.deadlines[0] = timespec(deadline);
-                opcode::Timeout::new(&self.deadlines[0]).flags(TimeoutFlags::ABS).build()
+                self.times[0] = self.until(deadline);
+                opcode::Timeout::new(&self.times[0]).build()
             }
             Work::TimerUpdate { timer, deadline } => {
-                self.deadlines[1] = timespec(deadline);
-                opcode::TimeoutUpdate::new(timer.user_data(), &self.deadlines[1])
-                    .flags(TimeoutFlags::ABS)
-                    .build()
+                self.times[1] = self.until(deadline);
+                opcode::TimeoutUpdate::new(timer.user_data(), &self.times[1]).build()
             }
         }
+    }
+
+    /// The time that is left. An absolute time would be the kernel's own: in a time namespace (`unshare -T`, runc's
+    /// `timeOffsets`, a process that CRIU restored) the process's monotonic clock is another.
+    fn until(&self, deadline: Nanoseconds) -> Timespec {
+        timespec(deadline.saturating_sub(self.now()))
     }
 }
 

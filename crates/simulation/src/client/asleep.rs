@@ -54,7 +54,8 @@ impl Client {
     /// A flush begins.
     pub(super) fn begin_flush(&mut self) {
         let (now, is_in_outage) = {
-            let world = self.world.borrow();
+            let mut world = self.world.borrow_mut();
+            world.is_judging = false;
             (world.now, world.is_in_outage())
         };
         if is_in_outage {

@@ -27,6 +27,15 @@ pub struct SetupError {
     pub reason: Unsupported,
 }
 
+impl SetupError {
+    /// Of a ring that was made, and of which the kernel takes nothing any more: it answers with this errno.
+    pub fn forbidden(errno: i32) -> Self {
+        let error = io::Error::from_raw_os_error(errno);
+        let reason = Unsupported::from_setup(&error);
+        Self { error, reason }
+    }
+}
+
 impl std::fmt::Display for SetupError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "io_uring is not available: {}; {}", self.reason, self.reason.remedy())

@@ -24,6 +24,9 @@ impl<K: Kernel, C> Ring<K, C> {
         if self.timer_fired || self.kernel_refuses || is_cut {
             self.judge_by_clock();
         }
+        if self.forbidden.is_some() {
+            self.end_forbidden();
+        }
     }
 
     fn judge_by_clock(&mut self) {
@@ -34,16 +37,17 @@ impl<K: Kernel, C> Ring<K, C> {
         if now < earliest {
             return;
         }
-        if !self.gather() {
-            // The next flush looks again, though no timer tells it to.
-            self.timer_fired = fired || self.timer_fired;
-            return;
-        }
-        // A timer that fired meanwhile is for later than `now`, and is set again.
-        self.timer_fired = false;
+        let is_whole = self.gather();
+        // A timer that fired meanwhile is for later than `now`, and is set again. Where the kernel holds something
+        // back, the next flush looks again, though no timer tells it to.
+        self.timer_fired = !is_whole && (fired || self.timer_fired);
+        let mut postponed = Vec::new();
         while let Some((slot, due)) = self.deadlines.pop(now) {
             let Some(key) = self.table.key_in(slot) else { continue };
+            let is_waiting = self.table.machine(key).is_some_and(|machine| machine.is_waiting());
             match due {
+                // It may be over. What waits is not: the kernel does not know it.
+                _ if !is_whole && !is_waiting => postponed.push((slot, due)),
                 Due::Retry => {
                     self.table.apply(key, Event::RetryDue);
                 }
@@ -53,7 +57,8 @@ impl<K: Kernel, C> Ring<K, C> {
                 Due::Stuck => self.report_stuck(key),
             }
         }
-        if self.drain_deadline().is_some_and(|deadline| now >= deadline) {
+        postponed.into_iter().for_each(|(slot, due)| self.deadlines.set(slot, due, now));
+        if is_whole && self.drain_deadline().is_some_and(|deadline| now >= deadline) {
             self.give_up();
         }
     }

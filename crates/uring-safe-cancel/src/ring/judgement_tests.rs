@@ -179,3 +179,31 @@ fn clause_3_memory_dropping_a_ring_waits_for_as_many_wake_ups_as_it_takes() {
     drop(ring);
     assert_eq!(arena.usage().held, 0);
 }
+
+#[test]
+fn clause_2_live_what_enter_says_once_is_no_end_and_what_it_goes_on_saying_is() {
+    for errno in [libc::EPERM, libc::EACCES, libc::ENOSYS, libc::EBADF, libc::EINVAL] {
+        let (mut ring, fake) = ring();
+        fake.script(|s| s.enters = [Enter::Refuse(errno), Enter::Refuse(errno)].into());
+        let keys = reads(&mut ring, Extra::default());
+        assert_eq!(ring.forbidden(), None);
+        fake.complete(keys[0], 8);
+        assert_eq!(settle(&mut ring), [(0, Verdict::Completed(8))]);
+        fake.script(|s| s.always = Some(Enter::Refuse(errno)));
+        fake.complete(keys[1], 8);
+        let operation = read(&ring);
+        submit(&mut ring, operation, 99);
+        let mut done = flush_all(&mut ring, &fake, 2);
+        done.sort_by_key(|&(client, _)| client);
+        assert_eq!(done.remove(0), (1, Verdict::Completed(8)), "it was there before");
+        assert_eq!(done.len(), IN_FLIGHT as usize - 1);
+        assert!(done.iter().all(|&(_, verdict)| verdict == Verdict::Forbidden(errno)));
+        assert_eq!(ring.forbidden(), Some(errno));
+        let entered = fake.script(|s| s.entered);
+        assert!(ring.is_drained() && !flush(&mut ring, 1).1.again);
+        assert_eq!(fake.script(|s| s.entered), entered, "the kernel is left alone");
+        // Late ones find nobody.
+        fake.complete(keys[2], 8);
+        assert_eq!(run(&mut ring, &fake), []);
+    }
+}

@@ -20,6 +20,8 @@ pub(super) enum Life {
     Draining { deadline: Nanoseconds },
     /// The deadline has passed.
     GivenUp,
+    /// The kernel takes nothing any more.
+    Forbidden { errno: i32 },
 }
 
 /// How long dropping a ring waits for the kernel. Cancels that work end within 0.02 ms, and a lost one
@@ -59,7 +61,7 @@ impl<K: Kernel, C> Ring<K, C> {
 
     /// Whether it was given up on: the kernel still holds some of its memory.
     pub fn is_given_up(&self) -> bool {
-        self.life == Life::GivenUp
+        matches!(self.life, Life::GivenUp | Life::Forbidden { .. })
     }
 
     /// Whether everything has been cancelled, and nothing new can start.
@@ -100,10 +102,15 @@ impl<K: Kernel, C> Ring<K, C> {
     }
 
     /// Gives everything up at once. What the kernel has posted is delivered, what never reached it is cancelled;
-    /// the rest is leaked.
+    /// the rest is leaked. (What a kernel that takes nothing holds back, it has not posted: see
+    /// [`Kernel::has_backlog`].)
     pub fn abandon(&mut self) {
         self.gather();
-        self.give_up();
+        if self.forbidden.is_none() {
+            self.give_up();
+        } else {
+            self.end_forbidden();
+        }
     }
 
     /// What was posted has been reaped.
@@ -138,7 +145,7 @@ impl<K: Kernel, C> Ring<K, C> {
 }
 
 /// Does what a close that never reached the kernel was asked for.
-fn close_after_all<C>(completion: &mut Completion<C>) {
+pub(super) fn close_after_all<C>(completion: &mut Completion<C>) {
     if let (Verdict::Cancelled, Some(Operation::Close(close))) =
         (completion.verdict, &completion.operation)
     {

@@ -10,6 +10,8 @@ use crate::table::{Outcome, Settled};
 use crate::tag::{Key, Kind, Tag};
 use std::os::fd::RawFd;
 
+/// So often in a row the kernel says what is not to pass: once may be anything.
+const MAX_FORBIDDEN_ENTERS: u32 = 3;
 /// A signal may interrupt `enter` at any time, but not for ever.
 const MAX_INTERRUPTED_ENTERS: u32 = 16;
 
@@ -123,6 +125,9 @@ impl<K: Kernel, C> Ring<K, C> {
         let needs_worker = held.operation.needs_worker();
         if self.queue(Tag::new(Kind::Target, key), work, asynchronous).is_ok() {
             self.table.submitted(key, asynchronous && !needs_worker);
+            if matches!(work, Work::Close { .. }) {
+                self.closes_queued.push((key, self.kernel.queued()));
+            }
             return true;
         }
         if let Some(held) = self.table.payload_mut(key) {
@@ -153,16 +158,31 @@ impl<K: Kernel, C> Ring<K, C> {
     /// Hands queued SQEs over and, if `wanted`, waits. Returns whether the kernel took them all.
     pub(super) fn enter(&mut self, wanted: u32) -> bool {
         self.kernel_refuses = false;
-        let mut interrupted = 0;
+        let (mut interrupted, mut forbidden) = (0, 0);
         loop {
             let queued = self.kernel.queued();
             if queued == 0 && wanted == 0 && !self.kernel.has_backlog() {
                 return true;
             }
+            if self.forbidden.is_some() {
+                return false;
+            }
             match self.kernel.enter(wanted) {
-                Ok(()) if self.kernel.queued() == 0 => return true,
+                Ok(()) if self.kernel.queued() == 0 => {
+                    self.closes_queued.clear();
+                    return true;
+                }
                 // An SQE that failed early may end the batch: the rest goes with the next call.
-                Ok(()) if self.kernel.queued() < queued => {}
+                Ok(()) if self.kernel.queued() < queued => {
+                    self.closes_taken(queued - self.kernel.queued());
+                }
+                Err(error) if !is_passing(&error) => {
+                    forbidden += 1;
+                    if forbidden == MAX_FORBIDDEN_ENTERS {
+                        self.forbidden = Some(error.raw_os_error().unwrap_or(libc::EIO));
+                        return false;
+                    }
+                }
                 Err(error) if error.raw_os_error() == Some(libc::EINTR) => {
                     interrupted += 1;
                     if wanted > 0 || interrupted == MAX_INTERRUPTED_ENTERS {
@@ -293,6 +313,12 @@ impl<K: Kernel, C> Ring<K, C> {
             }
         }
     }
+}
+
+/// Whether what `enter` answered ends by itself.
+fn is_passing(error: &std::io::Error) -> bool {
+    let errno = error.raw_os_error().unwrap_or(0);
+    matches!(errno, libc::EINTR | libc::EAGAIN | libc::EBUSY | libc::ENOMEM)
 }
 
 #[derive(Default)]
