@@ -102,7 +102,9 @@ function finishRead(operation: Operation, result: number, attempts: number, isWh
 
 export function settleFailed(operation: Operation, errno: number, status: number, attempts: number): void {
   const isForbidden = (status & Status.FORBIDDEN) !== 0
-  operation.reject(isForbidden ? forbidden(errno) : operationError(errno, operation.syscall, pathOf(operation)))
+  operation.reject(
+    isForbidden ? forbidden(errno) : operationError(errno, operation.syscall, pathOf(operation)),
+  )
   operation.end('failed', attempts)
 }
 

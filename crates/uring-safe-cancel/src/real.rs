@@ -1,5 +1,6 @@
 //! The real kernel, by the io-uring crate.
 
+mod patience;
 mod probe;
 mod registered;
 mod setup;
@@ -170,6 +171,7 @@ fn cancel(target: Tag) -> Entry {
 impl Drop for RealKernel {
     fn drop(&mut self) {
         self.name.unregister(&self.ring.0);
+        patience::note_closed();
     }
 }
 

@@ -186,7 +186,8 @@ impl<K: Kernel, C> Ring<K, C> {
                 Err(error) if error.raw_os_error() == Some(libc::EINTR) => {
                     interrupted += 1;
                     if wanted > 0 || interrupted == MAX_INTERRUPTED_ENTERS {
-                        self.kernel_refuses = self.kernel.queued() > 0;
+                        let is_held_back = wanted == 0 && self.kernel.has_backlog();
+                        self.kernel_refuses = self.kernel.queued() > 0 || is_held_back;
                         return !self.kernel_refuses;
                     }
                 }
