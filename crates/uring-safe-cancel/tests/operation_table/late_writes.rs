@@ -11,7 +11,7 @@ use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 use uring_safe_cancel::operation::CURRENT_POSITION;
-use uring_safe_cancel::{Memory, Verdict};
+use uring_safe_cancel::{Memory, Operation, Verdict};
 
 const LENGTH: usize = 16 << 20;
 const PAGE: usize = 4096;
