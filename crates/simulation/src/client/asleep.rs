@@ -75,9 +75,8 @@ impl Client {
         // One flush finds that the kernel takes nothing, the next looks at what is due, the third delivers.
         let Some(&[before, _, _]) = self.refused_at.last_chunk::<3>() else { return };
         for record in world.slots.iter().filter(|record| record.is_live()) {
-            // What was reaped is over, and comes with the next flush.
-            let waits = record.stage == Stage::Away && !record.is_reaped();
-            let waits = waits && record.kind != Kind::Close;
+            // What the kernel had may be over, reaped, and delivered by the next flush.
+            let waits = record.submissions == 0 && record.kind != Kind::Close;
             let due = record.timeout.zip(record.timeout_from);
             let due = due.map(|(time, from)| from.saturating_add(nanoseconds(time)));
             let is_late = waits && due.is_some_and(|due| due < before);

@@ -57,7 +57,8 @@ impl<K: Kernel, C> Ring<K, C> {
                 Due::Stuck => self.report_stuck(key),
             }
         }
-        postponed.into_iter().for_each(|(slot, due)| self.deadlines.set(slot, due, now));
+        // Due as before: the timer is to fire at once.
+        postponed.into_iter().for_each(|(slot, due)| self.deadlines.set(slot, due, earliest));
         if is_whole && self.drain_deadline().is_some_and(|deadline| now >= deadline) {
             self.give_up();
         }
