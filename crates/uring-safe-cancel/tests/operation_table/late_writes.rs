@@ -164,7 +164,7 @@ fn a_ring_that_gave_reads_up_leaves_their_memory_alone() {
         ring.flush(usize::MAX, &mut |done| match done.operation {
             // What was read by then is delivered.
             Some(Operation::Read(read)) => {
-                assert!(is_early && done.verdict == Verdict::Completed(PAGE as i32));
+                assert!(is_early && done.verdict == Verdict::Completed(8));
                 over.push(read.memory.address());
             }
             _ => stuck += usize::from(done.verdict == Verdict::Stuck && done.operation.is_none()),
