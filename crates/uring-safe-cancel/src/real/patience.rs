@@ -8,8 +8,11 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A closed ring counts no longer than this. Seen with two processors and twenty busy programs: 0.35 s.
+/// So long after this process closed a ring it is waited for, before a smaller one is tried. Seen with two processors and
+/// twenty busy programs: 0.35 s.
 const LONGEST_COUNTED: Duration = Duration::from_secs(2);
+/// And so long where nothing smaller is left to try. On that machine one ring of some thousands counted for more than 2 s.
+const LONGEST_COUNTED_AT_LAST: Duration = Duration::from_secs(10);
 /// Rings of this user's other processes, of which nobody here knows when they were closed. Waited for only where there would be
 /// no ring at all, and not for long: a machine that has no memory for one is to say so soon.
 const OTHERS_COUNTED: Duration = Duration::from_millis(300);
@@ -29,7 +32,8 @@ pub(super) fn note_closed() {
 /// Until when closed rings may count.
 fn counted_until(is_last_resort: bool) -> Option<Instant> {
     let last = *LAST_CLOSED.lock().unwrap_or_else(PoisonError::into_inner);
-    let ours = last.map(|closed| closed + LONGEST_COUNTED);
+    let longest = if is_last_resort { LONGEST_COUNTED_AT_LAST } else { LONGEST_COUNTED };
+    let ours = last.map(|closed| closed + longest);
     let others = is_last_resort.then(|| Instant::now() + OTHERS_COUNTED);
     ours.max(others)
 }
@@ -105,7 +109,7 @@ mod tests {
     fn the_wait_is_bounded_and_tries_more_and_more_seldom() {
         note_closed();
         let (begin, mut attempts) = (Instant::now(), 0);
-        let answer = try_patiently(true, || {
+        let answer = try_patiently(false, || {
             attempts += 1;
             no_memory::<()>()
         });
