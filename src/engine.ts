@@ -18,6 +18,7 @@ import {
   Header,
   type NativeReport,
   type NativeRing,
+  Refusal,
   Status,
 } from './native.js'
 import { createNative } from './native-ring.js'
@@ -25,6 +26,7 @@ import { Kind, Operation } from './operation.js'
 import type { ResolvedOptions } from './options.js'
 import type { OperationOptions } from './requests.js'
 import { settleCancelled, settleCompleted, settleFailed, settleStuck } from './settle.js'
+import { forbidden } from './unavailable.js'
 
 const RESOLVED = Promise.resolve()
 /** How soon to try again where the kernel took no submissions. */
@@ -149,6 +151,7 @@ export class Engine {
 
   /** What the native side answered to the submission: the operation's promise. */
   begun(operation: Operation, answer: number): Promise<unknown> {
+    if (answer <= Refusal.FORBIDDEN) return this.#reject(operation, forbidden(answer - Refusal.FORBIDDEN))
     if (answer < 0) return this.#reject(operation, refusalError(answer, operation.syscall))
     if (operation.cancellation !== undefined) {
       // A hook or a getter of the program's cancelled it while the native side did not know it.
@@ -225,10 +228,13 @@ export class Engine {
     this.#holdOn()
     if (isAgain && !this.#isRetryScheduled) {
       this.#isRetryScheduled = true
-      setTimeout(() => {
+      const retry = () => {
         this.#isRetryScheduled = false
         this.schedule()
-      }, AGAIN_MILLISECONDS)
+      }
+      // Results that the turn's budget keeps back are there already: they need a turn, not time.
+      if (count > 0) setImmediate(retry)
+      else setTimeout(retry, AGAIN_MILLISECONDS)
     }
     if (hasReports) this.#report()
     if (this.#isClosed) this.#checkDrained()
@@ -253,7 +259,7 @@ export class Engine {
       case Status.COMPLETED:
         return settleCompleted(operation, result, status, attempts)
       case Status.FAILED:
-        settleFailed(operation, result, attempts)
+        settleFailed(operation, result, status, attempts)
         break
       case Status.CANCELLED:
         settleCancelled(operation, status, attempts)

@@ -66,7 +66,7 @@ export class TimeoutError extends Error {
  *
  * | code | when |
  * |---|---|
- * | `ERR_IO_URING_UNAVAILABLE` | no ring can be made here: `reason` and `remedy` say why, and what to do |
+ * | `ERR_IO_URING_UNAVAILABLE` | no ring can be made here, or io_uring was forbidden after the ring was made: `reason` and `remedy` say why, and what to do |
  * | `ERR_RING_CLOSED` | the ring was closed or destroyed before the call |
  * | `ERR_RING_QUEUE_FULL` | as many operations wait as `queueLimit` allows |
  * | `ERR_RING_ARENA_FULL` | the memory does not fit into `arenaBytes` |

@@ -10,6 +10,8 @@ export const Refusal = {
   TOO_MANY_OPENS: -10_006,
   NO_PROCESS: -10_007,
   NO_PROCESS_OF_GROUP: -10_008,
+  /** So much below the errno with which the kernel takes nothing of the ring any more. */
+  FORBIDDEN: -20_000,
 } as const
 
 /** Words of the array's header. */
@@ -46,6 +48,7 @@ export const Status = {
   STUCK: 3,
   TIMED_OUT: 4,
   KEPT: 8,
+  FORBIDDEN: 16,
 } as const
 
 /** Bit of a submission's flags: `IOSQE_ASYNC`. */

@@ -68,7 +68,7 @@ export interface RingOptions {
    */
   arenaBytes?: number
   /**
-   * How long `destroy()` waits for the kernel, in milliseconds, 0 to a day (default 2000): a cancel that works takes 0.02, a busy
+   * How long `destroy()` waits for the kernel to let go, from when it is told, in milliseconds, 0 to a day (default 2000): a cancel that works takes 0.02, a busy
    * disk some hundred, and an operator who stops a service does not wait much longer.
    */
   drainTimeout?: number

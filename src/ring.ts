@@ -681,7 +681,7 @@ export class Ring extends EventEmitter<RingEvents> {
 
   /**
    * Takes no more operations, cancels those there are, and resolves when they have ended, at the latest after
-   * `drainTimeout`: what the kernel still holds then rejects with `ERR_OPERATION_STUCK` and is leaked, never freed.
+   * `drainTimeout`, which counts from when the kernel is told, at the end of this run of microtasks: what the kernel still holds then rejects with `ERR_OPERATION_STUCK` and is leaked, never freed.
    * `error` is the `cause` of the AbortErrors. Never rejects.
    *
    * @example

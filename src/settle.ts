@@ -11,6 +11,7 @@ import {
 } from './errors.js'
 import { KEPT_BYTES, Status } from './native.js'
 import { Kind, type Operation } from './operation.js'
+import { forbidden } from './unavailable.js'
 
 function ignore(): void {}
 
@@ -99,8 +100,11 @@ function finishRead(operation: Operation, result: number, attempts: number, isWh
   operation.end('failed', attempts)
 }
 
-export function settleFailed(operation: Operation, errno: number, attempts: number): void {
-  operation.reject(operationError(errno, operation.syscall, pathOf(operation)))
+export function settleFailed(operation: Operation, errno: number, status: number, attempts: number): void {
+  const isForbidden = (status & Status.FORBIDDEN) !== 0
+  operation.reject(
+    isForbidden ? forbidden(errno) : operationError(errno, operation.syscall, pathOf(operation)),
+  )
   operation.end('failed', attempts)
 }
 

@@ -17,6 +17,11 @@ export function unavailable(failure: Failure, options?: ErrorOptions): RingError
   return Object.assign(error, { reason, remedy, ...(errno !== undefined && { errno }) })
 }
 
+/** The error of a ring of which the kernel takes nothing any more; `errno` is negative, as in Node. */
+export function forbidden(errno: number): RingError {
+  return unavailable(requireBinding().forbidden(-errno))
+}
+
 /**
  * The native functions.
  *

@@ -283,7 +283,7 @@ impl Driver {
         }
     }
 
-    /// A deadline of a slot is over (`Ring::process_deadlines`). `which` says which, and is taken out.
+    /// A deadline of a slot is over (`Ring::judge`). `which` says which, and is taken out.
     /// Returns whom it reached.
     pub fn due(
         &mut self,

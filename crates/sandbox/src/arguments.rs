@@ -15,6 +15,7 @@ Usage: sandbox [options] [--] command [arguments]
   --io-uring-call NAME    only setup, enter or register; implies --no-io-uring
   --memlock BYTES         limit of locked memory, soft and hard (root is above it: see --uid)
   --nofile N              limit of descriptors, soft and hard
+  --monotonic SECONDS     run in a time namespace whose monotonic clock is so far ahead (or behind); takes root
   --uid N                 run as this user and group, without other groups; takes root
   --help                  print this
 
@@ -32,6 +33,8 @@ pub struct Arguments {
     pub memlock: Option<u64>,
     /// The lowest number that no descriptor may have.
     pub nofile: Option<u64>,
+    /// How far the command's monotonic clock is ahead, in seconds.
+    pub monotonic: Option<i64>,
     /// User and group.
     pub uid: Option<u32>,
     /// The command and its arguments: never empty.
@@ -45,6 +48,7 @@ impl Default for Arguments {
             io_uring_calls: ALL_CALLS,
             memlock: None,
             nofile: None,
+            monotonic: None,
             uid: None,
             command: Vec::new(),
         }
@@ -79,6 +83,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Arg
             }
             Long("memlock") => parsed.memlock = Some(parser.value()?.parse()?),
             Long("nofile") => parsed.nofile = Some(parser.value()?.parse()?),
+            Long("monotonic") => parsed.monotonic = Some(parser.value()?.parse()?),
             Long("uid") => parsed.uid = Some(parser.value()?.parse()?),
             Long("help") | Short('h') => return Ok(None),
             Value(command) => {
@@ -116,6 +121,8 @@ mod tests {
         let one = parsed("--io-uring-call enter true").unwrap().unwrap();
         assert_eq!((one.io_uring_errno, one.io_uring_calls), (Some(libc::EPERM as u16), 426..=426));
         assert_eq!(arguments.io_uring_calls, 425..=427);
+        let shifted = parsed("--monotonic -100 true").unwrap().unwrap();
+        assert_eq!(shifted.monotonic, Some(-100));
         assert_eq!(parsed("--help"), Ok(None));
     }
 
@@ -126,6 +133,7 @@ mod tests {
             ("--no-io-uring --", "no command"),
             ("--uid -1 true", "\"-1\""),
             ("--memlock much true", "\"much\""),
+            ("--monotonic soon true", "\"soon\""),
             ("--io-uring-errno EIO true", "EPERM or ENOSYS"),
             ("--io-uring-call exit true", "setup, enter or register"),
             ("--gid 1 true", "--gid"),

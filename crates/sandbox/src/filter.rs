@@ -53,7 +53,8 @@ fn program(architecture: u32, errno: u16, calls: &RangeInclusive<u32>) -> [sock_
     ]
 }
 
-/// Makes `calls`, of [`ALL_CALLS`], fail with `errno` in this process and its children, for good.
+/// Makes `calls`, of [`ALL_CALLS`], fail with `errno` in this thread, in those that it starts and in its children, for
+/// good.
 ///
 /// # Errors
 ///

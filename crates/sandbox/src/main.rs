@@ -2,13 +2,13 @@
 //! without privileges. Tests use it; it is no protection against anybody.
 
 mod arguments;
-mod filter;
 mod restrictions;
 
 use arguments::{Arguments, HELP};
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitCode, ExitStatus};
+use uring_safe_cancel_sandbox::filter;
 
 /// As env(1) and docker(1) have it: the launcher's own failure, a command that cannot be run, and one that
 /// is not there.
@@ -29,12 +29,27 @@ fn main() -> ExitCode {
         return fail(&format!("{what}: {error}"), OWN_FAILURE);
     }
     let mut command = Command::new(&arguments.command[0]);
-    let error = command.args(&arguments.command[1..]).exec();
+    command.args(&arguments.command[1..]);
+    let error = match arguments.monotonic {
+        None => command.exec(),
+        // Only children are in a new time namespace.
+        Some(_) => match command.status() {
+            Ok(status) => return ended(status),
+            Err(error) => error,
+        },
+    };
     let status = match error.kind() {
         io::ErrorKind::NotFound => NOT_FOUND,
         _ => NOT_EXECUTABLE,
     };
     fail(&format!("{}: {error}", arguments.command[0].to_string_lossy()), status)
+}
+
+/// The status of a command that was awaited; of one that a signal ended, as shells have it.
+fn ended(status: ExitStatus) -> ExitCode {
+    const SIGNALS: i32 = 128;
+    let code = status.code().unwrap_or_else(|| SIGNALS + status.signal().unwrap_or(0));
+    ExitCode::from(u8::try_from(code).unwrap_or(OWN_FAILURE))
 }
 
 fn fail(text: &str, status: u8) -> ExitCode {
@@ -50,6 +65,10 @@ fn restrict(arguments: &Arguments) -> Result<(), (&'static str, io::Error)> {
     }
     if let Some(count) = arguments.nofile {
         restrictions::limit_descriptors(count).map_err(|error| ("limiting descriptors", error))?;
+    }
+    if let Some(seconds) = arguments.monotonic {
+        restrictions::shift_clock_of_children(seconds)
+            .map_err(|error| ("making a time namespace (which takes root)", error))?;
     }
     if let Some(uid) = arguments.uid {
         restrictions::become_user(uid)

@@ -94,6 +94,35 @@ fn without_locked_memory_there_is_a_clear_error_or_the_kernel_does_not_count_it(
     }
 }
 
+/// Half of the time since the machine started, in seconds: the clock cannot be set back further than to its beginning.
+fn half_of_uptime() -> i64 {
+    let text = std::fs::read_to_string("/proc/uptime").unwrap();
+    let seconds: f64 = text.split_whitespace().next().unwrap().parse().unwrap();
+    (seconds / 2.0) as i64
+}
+
+#[test]
+fn clause_2_live_lost_cancels_are_issued_again_whatever_the_monotonic_clock_says() {
+    if !is_root() {
+        let output = sandbox(&["--monotonic", "1000"]).arg("true").output().unwrap();
+        assert_eq!(output.status.code(), Some(125));
+        return;
+    }
+    for offset in [1000, -half_of_uptime()] {
+        let script = "cat /proc/uptime; cat /proc/self/timens_offsets; exit 7";
+        let offset = offset.to_string();
+        let options = ["--monotonic", &offset];
+        let output = sandbox(&options).args(["sh", "-c", script]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(7), "the command's status");
+        assert!(text.contains(&offset), "{text}");
+        let arguments = "--rounds 300 --mode safe --async --spin";
+        let (status, text) = stress(&options, &format!("clock{offset}"), arguments);
+        assert_eq!(status, Some(0), "{text}");
+        println!("with a clock that is {offset} s ahead:\n{text}");
+    }
+}
+
 /// The lowest number that is free in a command of this process: what has started the tests may have left
 /// descriptors to it.
 fn lowest_free_in_commands() -> i32 {

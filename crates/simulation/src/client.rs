@@ -75,6 +75,8 @@ pub struct Client {
     again: bool,
     /// When the last flushes began, while the kernel took nothing.
     refused_at: Vec<Nanoseconds>,
+    /// How long `destroy` waits, while no flush has ended since.
+    drain: Option<Nanoseconds>,
     /// When `destroy` gives up.
     drain_deadline: Option<Nanoseconds>,
 }
@@ -114,6 +116,7 @@ impl Client {
             is_dirty: false,
             again: false,
             refused_at: Vec::new(),
+            drain: None,
             drain_deadline: None,
         }
     }
@@ -174,6 +177,10 @@ impl Client {
         self.world().note(Step::Flushed(self.done.len(), again));
         self.is_dirty = false;
         self.again = again;
+        if let Some(drain) = self.drain.take() {
+            let deadline = self.world().clock_read_at.saturating_add(drain);
+            self.drain_deadline = Some(deadline.min(u64::MAX - 1));
+        }
         if again {
             self.count(Fault::FlushedAgain);
         } else {

@@ -53,6 +53,7 @@ impl Kernel for SimulatedKernel {
     fn now(&self) -> Nanoseconds {
         let mut world = self.0.borrow_mut();
         world.clock_read_at = world.now;
+        world.is_judging = true;
         world.now
     }
 }
@@ -62,6 +63,7 @@ impl World {
         if wanted > 0 {
             // A flush has ended.
             self.begin_deadlines();
+            self.is_judging = false;
         }
         let cost = self.random.u64(..ENTER_COST);
         self.advance_to(self.now + cost);
@@ -153,6 +155,9 @@ impl World {
     }
 
     fn reap(&mut self) -> Option<Cqe> {
+        if self.sabotage == Some(Sabotage::JudgeUnreaped) && self.is_judging {
+            return None;
+        }
         let mut cqe = self.completions.pop_front()?;
         let told = self.told(cqe.user_data, cqe.result);
         self.note(Step::Reap(cqe.user_data, told));

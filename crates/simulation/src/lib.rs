@@ -40,16 +40,19 @@ pub enum Sabotage {
     SwallowTimer,
     /// Nobody asks for what the kernel holds back.
     ForgetBacklog,
+    /// Once it has looked at the clock, a flush reaps no more.
+    JudgeUnreaped,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::NoReissue,
         Self::FinalBeforeMemory,
         Self::DiscardOnCancel,
         Self::ShortenResult,
         Self::SwallowTimer,
         Self::ForgetBacklog,
+        Self::JudgeUnreaped,
     ];
 }

@@ -167,6 +167,8 @@ pub struct Record {
     pub count: Option<i32>,
     /// The last error of this submission.
     pub error: i32,
+    /// When the final CQE of this submission was posted.
+    pub posted_at: Option<Nanoseconds>,
     /// How often it was interrupted.
     pub interruptions: u32,
 
@@ -207,7 +209,18 @@ impl Record {
     pub fn may_be_ready(&self) -> bool {
         let was_asked = self.asked_at.is_some() || self.timeout.is_some();
         let closed_at_once = self.kind == Kind::Close && self.submissions == 0;
-        self.stage == Stage::Away && (was_asked || closed_at_once)
+        self.stage == Stage::Away && (was_asked || closed_at_once) || self.is_reaped()
+    }
+
+    /// Whether its result was reaped: if need be beyond a flush's budget, before something was judged by the
+    /// clock. A cancel finds it gone.
+    pub fn is_reaped(&self) -> bool {
+        self.stage == Stage::Away && self.submissions > 0 && !self.is_to_be_repeated()
+    }
+
+    /// Whether the kernel had posted its end before a deadline: then it must not be judged by that.
+    pub fn was_over_by(&self, due: Nanoseconds) -> bool {
+        self.posted_at.is_some_and(|at| at < due) && !self.is_to_be_repeated()
     }
 
     /// The documented trap: an operation on a number that is submitted again finds what that means now.

@@ -119,6 +119,8 @@ pub struct World {
     pub timeouts: Vec<Key>,
     /// When the ring last looked at the clock.
     pub clock_read_at: Nanoseconds,
+    /// Whether the ring has looked at the clock in this flush.
+    pub is_judging: bool,
     /// Numbers that the ring was asked to close, and has not.
     pub closing: HashSet<RawFd>,
     /// A file that every opened descriptor is a duplicate of.
@@ -174,6 +176,7 @@ impl World {
             attempted: Vec::new(),
             timeouts: Vec::new(),
             clock_read_at: now,
+            is_judging: false,
             closing: HashSet::new(),
             opens: -1,
             opened: Vec::new(),
@@ -345,6 +348,7 @@ impl World {
         let record = &mut self.slots[slot as usize];
         assert_eq!(record.stage, Stage::Taken);
         record.stage = Stage::Posted;
+        record.posted_at = Some(self.now);
         record.awaited = 0;
         if !notification {
             match result {

@@ -59,6 +59,8 @@ pub(crate) mod status {
     pub(crate) const TIMED_OUT: i32 = 4;
     /// The bytes lie in core memory and wait to be copied out.
     pub(crate) const KEPT: i32 = 8;
+    /// The errno is the kernel's answer to the ring itself, of which it takes nothing any more.
+    pub(crate) const FORBIDDEN: i32 = 16;
 }
 
 /// The array. JavaScript made it, and a reference keeps it while the ring lives. After that those keep it who can still

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
-use uring_safe_cancel::{CancelPolicy, Options, RealKernel, Ring, Unsupported};
+use uring_safe_cancel::{CancelPolicy, Options, RealKernel, Ring, SetupError, Unsupported};
 
 /// A ring's options, validated by TypeScript. Times are in milliseconds.
 #[napi(object)]
@@ -64,6 +64,12 @@ impl SetupFailure {
             remedy: unsupported.remedy().to_owned(),
         }
     }
+}
+
+/// Why the kernel takes nothing any more of a ring that it gave: what it answers with this errno, and what to do.
+#[napi]
+pub fn forbidden(errno: i32) -> SetupFailure {
+    SetupFailure::new(SetupError::forbidden(errno).reason, errno)
 }
 
 /// What this machine's io_uring can do.

@@ -51,6 +51,8 @@ pub(crate) mod refusal {
     /// No thread can be had for an open that may wait: the user has as many as may be, or the control group.
     pub(crate) const NO_PROCESS: i32 = -10_007;
     pub(crate) const NO_PROCESS_OF_GROUP: i32 = -10_008;
+    /// So much below the errno with which the kernel takes nothing of the ring any more.
+    pub(crate) const FORBIDDEN: i32 = -20_000;
 }
 
 /// How many completions the event loop gives JavaScript in one turn. The others wait for the next, so that timers
@@ -210,6 +212,7 @@ impl NodeRing {
                 Refusal::Workers(WorkerLimit::Opens(_)) => refusal::TOO_MANY_OPENS,
                 Refusal::Workers(WorkerLimit::Processes) => refusal::NO_PROCESS,
                 Refusal::Workers(WorkerLimit::ControlGroup) => refusal::NO_PROCESS_OF_GROUP,
+                Refusal::Forbidden(errno) => refusal::FORBIDDEN - errno,
                 Refusal::Descriptor(error) => -error.raw_os_error().unwrap_or(libc::EIO),
             },
         }
@@ -364,6 +367,7 @@ fn tell(
         Verdict::Failed(errno) => (status::FAILED, -errno),
         Verdict::Cancelled => (status::CANCELLED, 0),
         Verdict::Stuck => (status::STUCK, 0),
+        Verdict::Forbidden(errno) => (status::FAILED | status::FORBIDDEN, -errno),
     };
     if timed_out {
         state |= status::TIMED_OUT;

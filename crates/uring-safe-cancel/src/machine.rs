@@ -82,6 +82,9 @@ pub enum Verdict {
     Cancelled,
     /// The kernel still holds it. Its memory, slot and descriptor stay leaked.
     Stuck,
+    /// The kernel takes nothing of this ring any more, with this errno: something forbids io_uring since the ring was
+    /// made. What it still held is leaked.
+    Forbidden(i32),
 }
 
 /// What the driver of a machine has to do, in the order of the fields.

@@ -1,6 +1,7 @@
 //! The real kernel, by the io-uring crate.
 
 mod path;
+mod patience;
 mod probe;
 mod registered;
 mod room;
@@ -18,7 +19,7 @@ use crate::kernel::{
 use crate::machine::{pause, LONGEST_PAUSE};
 use crate::tag::Tag;
 use io_uring::squeue::{Entry, Flags};
-use io_uring::types::{Fd, FsyncFlags, TimeoutFlags, Timespec};
+use io_uring::types::{Fd, FsyncFlags, Timespec};
 use io_uring::{cqueue, opcode, IoUring};
 use registered::Name;
 use std::ffi::CStr;
@@ -40,9 +41,9 @@ pub struct RealKernel {
     name: Name,
     fallbacks: Fallbacks,
     workers: Workers,
-    /// The deadlines of a timer and of its change. The kernel copies them when it takes the SQE,
-    /// before `enter` returns; until then they stay where they are.
-    deadlines: Box<[Timespec; 2]>,
+    /// The times until a timer fires, and until it does after its change. The kernel copies them when it takes the
+    /// SQE, before `enter` returns; until then they stay where they are.
+    times: Box<[Timespec; 2]>,
     /// Neither Send nor Sync.
     thread: PhantomData<*mut ()>,
 }
@@ -67,7 +68,7 @@ impl RealKernel {
             ring: Ring(ring),
             fallbacks,
             workers: Workers::here(),
-            deadlines: Box::new([zero, zero]),
+            times: Box::new([zero, zero]),
             thread: PhantomData,
         })
     }
@@ -147,16 +148,20 @@ impl RealKernel {
             }
             Work::Cancel { target } => cancel(target),
             Work::Timer { deadline } => {
-                self.deadlines[0] = timespec(deadline);
-                opcode::Timeout::new(&self.deadlines[0]).flags(TimeoutFlags::ABS).build()
+                self.times[0] = self.until(deadline);
+                opcode::Timeout::new(&self.times[0]).build()
             }
             Work::TimerUpdate { timer, deadline } => {
-                self.deadlines[1] = timespec(deadline);
-                opcode::TimeoutUpdate::new(timer.user_data(), &self.deadlines[1])
-                    .flags(TimeoutFlags::ABS)
-                    .build()
+                self.times[1] = self.until(deadline);
+                opcode::TimeoutUpdate::new(timer.user_data(), &self.times[1]).build()
             }
         }
+    }
+
+    /// The time that is left. An absolute time would be the kernel's own: in a time namespace (`unshare -T`, runc's
+    /// `timeOffsets`, a process that CRIU restored) the process's monotonic clock is another.
+    fn until(&self, deadline: Nanoseconds) -> Timespec {
+        timespec(deadline.saturating_sub(self.now()))
     }
 }
 
@@ -178,6 +183,7 @@ fn cancel(target: Tag) -> Entry {
 impl Drop for RealKernel {
     fn drop(&mut self) {
         self.name.unregister(&self.ring.0);
+        patience::note_closed();
     }
 }
 

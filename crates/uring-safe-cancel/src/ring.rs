@@ -3,6 +3,8 @@
 
 mod completion;
 mod deadlines;
+mod forbidden;
+mod judgement;
 mod life;
 mod lines;
 mod looks;
@@ -140,6 +142,10 @@ pub struct Ring<K: Kernel, C> {
     stats: Stats,
     timer_fired: bool,
     kernel_refuses: bool,
+    /// What the kernel answers to everything, since it takes nothing of this ring any more.
+    forbidden: Option<i32>,
+    /// Closes that the kernel has not taken, and where they stand in its queue, from one.
+    closes_queued: Vec<(Key, u32)>,
 }
 
 impl<K: Kernel, C> Ring<K, C> {
@@ -162,6 +168,8 @@ impl<K: Kernel, C> Ring<K, C> {
             stats: Stats::default(),
             timer_fired: false,
             kernel_refuses: false,
+            forbidden: None,
+            closes_queued: Vec::new(),
         }
     }
 
@@ -214,10 +222,16 @@ impl<K: Kernel, C> Ring<K, C> {
         extra: Extra,
         client: C,
     ) -> Result<Key, Refused<C>> {
-        if self.life != Life::Open {
-            return Err(Refused { refusal: Refusal::Closed, operation, client });
-        }
         let is_close = matches!(operation, Operation::Close(_));
+        if self.life != Life::Open {
+            let Life::Forbidden { errno } = self.life else {
+                return Err(Refused { refusal: Refusal::Closed, operation, client });
+            };
+            if is_close {
+                return Ok(self.close_at_once(operation, client));
+            }
+            return Err(Refused { refusal: Refusal::Forbidden(errno), operation, client });
+        }
         if is_close && !self.table.may_submit() {
             return Ok(self.close_at_once(operation, client));
         }
@@ -419,6 +433,9 @@ impl<K: Kernel, C> Ring<K, C> {
 #[cfg(test)]
 #[path = "ring/fake_tests.rs"]
 mod fake_tests;
+#[cfg(test)]
+#[path = "ring/judgement_tests.rs"]
+mod judgement_tests;
 #[cfg(test)]
 #[path = "ring/ring_tests.rs"]
 mod tests;

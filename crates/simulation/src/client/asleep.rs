@@ -54,7 +54,8 @@ impl Client {
     /// A flush begins.
     pub(super) fn begin_flush(&mut self) {
         let (now, is_in_outage) = {
-            let world = self.world.borrow();
+            let mut world = self.world.borrow_mut();
+            world.is_judging = false;
             (world.now, world.is_in_outage())
         };
         if is_in_outage {
@@ -74,7 +75,8 @@ impl Client {
         // One flush finds that the kernel takes nothing, the next looks at what is due, the third delivers.
         let Some(&[before, _, _]) = self.refused_at.last_chunk::<3>() else { return };
         for record in world.slots.iter().filter(|record| record.is_live()) {
-            let waits = record.stage == Stage::Away && record.kind != Kind::Close;
+            // What the kernel had may be over, reaped, and delivered by the next flush.
+            let waits = record.submissions == 0 && record.kind != Kind::Close;
             let due = record.timeout.zip(record.timeout_from);
             let due = due.map(|(time, from)| from.saturating_add(nanoseconds(time)));
             let is_late = waits && due.is_some_and(|due| due < before);

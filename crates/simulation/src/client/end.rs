@@ -98,15 +98,20 @@ impl Client {
             self.unsilence();
         }
         self.world().honest |= honest;
-        let deadline = self.now().saturating_add(drain);
-        self.drain_deadline = Some(deadline.min(u64::MAX - 1));
+        self.drain = Some(drain);
         self.ring.destroy(Duration::from_nanos(drain));
         self.is_open = false;
         self.is_dirty = true;
         self.world().draining = true;
         self.asked_many(None, None);
         self.submit();
+        // It may be busy with something else for longer than that.
+        if self.random.bool() {
+            let busy = self.random.u64(..4_000_000_000);
+            self.pass(busy);
+        }
         self.serve(|client| client.ring.is_drained());
+        let deadline = self.drain_deadline.unwrap_or(u64::MAX);
         // A kernel that refuses, or is slow to change a timer, makes it late by that.
         let late = self.now().saturating_sub(deadline);
         let slow = self.world().configuration.kernel.delay;
@@ -116,9 +121,12 @@ impl Client {
     }
 
     fn end_by_abandon(&mut self) {
-        self.drain_deadline = Some(self.now());
+        let now = self.now();
         self.world().draining = true;
         self.ring.abandon();
+        // It waits for nothing: what a kernel that takes nothing holds back is given up, over or not.
+        let is_whole = self.world().backlog.is_empty();
+        self.drain_deadline = Some(if is_whole { now } else { 0 });
         self.is_open = false;
         self.asked_many(None, None);
         self.flush(usize::MAX);
@@ -173,7 +181,9 @@ impl Client {
                 if self.again && !self.is_dirty && !self.world().is_readable() {
                     self.pass(PAUSE);
                 }
-                self.flush(usize::MAX);
+                let is_limited = self.random.u8(..4) == 0;
+                let limit = if is_limited { self.random.usize(1..=64) } else { usize::MAX };
+                self.flush(limit);
                 self.check_laws();
                 flushes += 1;
                 assert!(flushes < MOST_FLUSHES, "clause 2: flushes without end");

@@ -25,17 +25,25 @@ impl Client {
             "clause 7: more on the way than the completion queue has room for"
         );
         assert_eq!(stats.cancel_attempts, world.cancels_queued, "cancels");
-        assert_eq!(
-            world.delivered,
-            self.received + self.discarded,
-            "clause 4: bytes delivered by the kernel = received + discarded"
+        // What was reaped beyond a flush's budget is with the next one's.
+        let is_whole = pending == unsettled;
+        let seen = self.received + self.discarded;
+        assert!(
+            if is_whole { world.delivered == seen } else { world.delivered >= seen },
+            "clause 4: {} bytes delivered by the kernel = {seen} received + discarded",
+            world.delivered
         );
         assert_eq!(stats.reissues, world.reissued, "cancels beyond the first");
         assert_eq!(stats.max_attempts, world.most_attempts, "the most cancels of one operation");
         let answers = stats.answers;
         let answers = [answers.found, answers.not_found, answers.already, answers.other];
         assert_eq!(answers, world.answers, "what cancels answered");
-        assert_eq!(stats.rescued, self.rescued, "operations that more than one cancel ended");
+        assert!(
+            if is_whole { stats.rescued == self.rescued } else { stats.rescued >= self.rescued },
+            "{} operations that more than one cancel ended, or {}",
+            stats.rescued,
+            self.rescued
+        );
         assert_eq!(stats.stuck, self.reported, "reports");
         assert_eq!(stats.discarded, self.discards, "discarded results");
         let usage = self.arena.usage();

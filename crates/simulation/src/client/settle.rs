@@ -57,6 +57,9 @@ impl Client {
             self.count(Fault::GivenUp);
             let deadline = self.drain_deadline.expect("clause 3: given up without destroy");
             assert!(self.now() >= deadline, "clause 3: given up before the time to drain was over");
+            let mut world = self.world.borrow_mut();
+            let record = world.record(key);
+            assert!(!record.was_over_by(deadline), "clause 4: over, and given up: {record:?}");
             return;
         }
         self.check_bytes(&completion);
@@ -174,6 +177,8 @@ impl Client {
             let since = asked_at.unwrap_or(if draining { 0 } else { u64::MAX });
             let is_due = now >= since.saturating_add(nanoseconds(stuck_after));
             assert!(is_due, "clause 2: reported too early: {record:?}");
+            let due = since.saturating_add(nanoseconds(stuck_after));
+            assert!(!record.was_over_by(due), "clause 2: over, and reported as stuck: {record:?}");
             assert_eq!(report.operation, record.name());
             assert_eq!(report.descriptor, record.target.map(|target| target.number));
             assert_eq!(report.after, stuck_after);
@@ -214,6 +219,8 @@ fn check_flags(record: &Record, completion: &Completion<u64>, now: u64) {
         let timeout = nanoseconds(record.timeout.expect("a timeout that nobody asked for"));
         let due = record.submitted_at.saturating_add(timeout);
         assert!(now >= due && completion.cancel_asked, "timed out too early: {record:?}");
+        let due = record.timeout_from.map_or(due, |from| from.saturating_add(timeout));
+        assert!(!record.was_over_by(due), "clause 4: over, and timed out: {record:?}");
     }
     assert_eq!(completion.attempts, record.attempts, "attempts of {record:?}");
     let is_stuck = completion.verdict == Verdict::Stuck;

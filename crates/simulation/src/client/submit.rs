@@ -53,6 +53,7 @@ impl Client {
                 let expected = match refused.refusal {
                     Refusal::QueueFull => Fate::QueueFull,
                     Refusal::Closed => Fate::Closed,
+                    Refusal::Forbidden(errno) => panic!("forbidden for ever: {errno}"),
                     Refusal::Descriptor(error) => panic!("no duplicate of {serial}: {error}"),
                 };
                 assert_eq!(fate, expected);
@@ -191,7 +192,9 @@ impl Client {
             }
             candidates += 1;
             doubtful += usize::from(record.may_be_ready());
-            record.asked_at.get_or_insert(now);
+            if !record.is_reaped() {
+                record.asked_at.get_or_insert(now);
+            }
         }
         if let Some(count) = count {
             world.note(Step::CancelMany(count));

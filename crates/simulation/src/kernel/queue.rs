@@ -102,6 +102,7 @@ impl World {
         record.stage = Stage::Queued;
         record.tag = submission.tag.user_data();
         record.done = 0;
+        record.posted_at = None;
         record.count = None;
         record.error = 0;
         record.is_executed = false;

@@ -71,8 +71,9 @@ impl Unsupported {
                  io_uring_enter and io_uring_register (for Docker: --security-opt seccomp=PROFILE)"
             }
             Self::NoMemory => {
-                "raise the limit of locked memory (ulimit -l, LimitMEMLOCK= in a systemd unit), or \
-                 the control group's memory limit"
+                "raise the limit of locked memory (ulimit -l, LimitMEMLOCK= in a systemd unit), for which \
+                 all rings of this user count, and those just closed for a moment; or the control \
+                 group's memory limit"
             }
             Self::NoDescriptor => "close descriptors, or raise their limit (ulimit -n)",
             Self::Other(_) => "see the errno",

@@ -1,5 +1,6 @@
 //! Setting a ring up on whatever kernel this is.
 
+use super::patience::{could_fit, try_patiently};
 use super::probe::Unsupported;
 use io_uring::{Builder, IoUring};
 use std::io;
@@ -25,6 +26,15 @@ pub struct SetupError {
     pub error: io::Error,
     /// What that means, and what to do.
     pub reason: Unsupported,
+}
+
+impl SetupError {
+    /// Of a ring that was made, and of which the kernel takes nothing any more: it answers with this errno.
+    pub fn forbidden(errno: i32) -> Self {
+        let error = io::Error::from_raw_os_error(errno);
+        let reason = Unsupported::from_setup(&error);
+        Self { error, reason }
+    }
 }
 
 impl std::fmt::Display for SetupError {
@@ -61,11 +71,15 @@ pub(super) fn set_up(entries: u32, completions: u32) -> Result<(IoUring, Fallbac
     let mut entries = entries.clamp(1, completions);
     let mut fewer_entries = false;
     loop {
-        match with_flags(entries, completions) {
+        let is_smallest = completions <= FEWEST_ENTRIES;
+        let made = if could_fit(entries, completions) {
+            try_patiently(is_smallest, || with_flags(entries, completions))
+        } else {
+            with_flags(entries, completions)
+        };
+        match made {
             Ok((ring, fallbacks)) => return Ok((ring, Fallbacks { fewer_entries, ..fallbacks })),
-            Err(error)
-                if error.raw_os_error() == Some(libc::ENOMEM) && completions > FEWEST_ENTRIES =>
-            {
+            Err(error) if error.raw_os_error() == Some(libc::ENOMEM) && !is_smallest => {
                 // The rings count against RLIMIT_MEMLOCK (before 5.12, and again since 6.14).
                 fewer_entries = true;
                 completions = (completions / 2).max(FEWEST_ENTRIES);

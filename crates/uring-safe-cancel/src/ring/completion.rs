@@ -34,6 +34,8 @@ pub struct Completion<C> {
 pub enum Refusal {
     /// The ring is closed or destroyed, or about to be.
     Closed,
+    /// The kernel takes nothing of this ring any more, with this errno.
+    Forbidden(i32),
     /// As many operations wait as may wait.
     QueueFull,
     /// The descriptor could not be duplicated (EBADF, EMFILE).

@@ -70,6 +70,11 @@ pub(super) struct State {
     completions: usize,
     queue: VecDeque<Submission>,
     cqes: VecDeque<Cqe>,
+    /// Whether what is posted stays inside the kernel until the next `enter` (overflow, task work).
+    pub(super) holds_back: bool,
+    held_back: VecDeque<Cqe>,
+    /// Whether who waits is woken by the end of one operation, as if by its cancel.
+    pub(super) trickles: bool,
     /// Tags whose final CQE has not been reaped.
     on_the_way: HashMap<u64, Submission>,
     timer: Option<(Tag, Nanoseconds)>,
@@ -125,7 +130,11 @@ impl Fake {
             state.taken.iter().any(|taken| taken.tag.user_data() == user_data),
             "the kernel never saw {key:?}"
         );
-        state.cqes.push_back(Cqe { user_data, result, more, notification });
+        let cqe = Cqe { user_data, result, more, notification };
+        match state.holds_back {
+            true => state.held_back.push_back(cqe),
+            false => state.cqes.push_back(cqe),
+        }
     }
 
     /// Lets time pass; the timer fires if it is due.
@@ -176,7 +185,10 @@ impl Fake {
         let targets = state.taken.iter().filter(|s| s.tag.kind() == Kind::Target);
         let mut keys: Vec<Key> = targets
             .filter(|s| state.on_the_way.contains_key(&s.tag.user_data()))
-            .filter(|s| !state.cqes.iter().any(|cqe| cqe.user_data == s.tag.user_data()))
+            .filter(|s| {
+                let posted = || state.cqes.iter().chain(&state.held_back);
+                !posted().any(|cqe| cqe.user_data == s.tag.user_data())
+            })
             .map(|s| s.tag.key())
             .collect();
         keys.sort_by_key(|key| (key.slot, key.generation));
@@ -296,7 +308,7 @@ impl Kernel for Fake {
     }
 
     fn has_backlog(&self) -> bool {
-        false
+        !self.0.borrow().held_back.is_empty()
     }
 
     fn enter(&mut self, wanted: u32) -> io::Result<()> {
@@ -314,7 +326,16 @@ impl Kernel for Fake {
                 }
             }
         }
+        let State { cqes, held_back, .. } = &mut *state;
+        cqes.append(held_back);
         if wanted > 0 && state.cqes.is_empty() {
+            if state.trickles {
+                let mut targets: Vec<u64> = state.on_the_way.keys().copied().collect();
+                targets.retain(|tag| state.on_the_way[tag].tag.kind() == Kind::Target);
+                let first = targets.into_iter().min().expect("asleep for ever");
+                state.answer(first, -libc::ECANCELED);
+                return Ok(());
+            }
             // What a thread asleep would be woken by.
             let (_, deadline) = state.timer.expect("asleep for ever");
             state.now = deadline;

@@ -17,17 +17,21 @@ pub(super) enum Life {
     Open,
     /// It takes no more, and finishes what it has.
     Closing,
-    /// It takes no more, has cancelled what it had, and gives up at the deadline.
+    /// It takes no more, and has yet to tell the kernel that what it had is cancelled.
+    Destroyed { drain: Nanoseconds },
+    /// It has told the kernel, and gives up at the deadline.
     Draining { deadline: Nanoseconds },
     /// The deadline has passed.
     GivenUp,
+    /// The kernel takes nothing any more.
+    Forbidden { errno: i32 },
 }
 
 /// How long dropping a ring waits for the kernel. Cancels that work end within 0.02 ms, and a lost one
 /// after a re-issue or two.
 const DROP_DRAIN: Duration = Duration::from_millis(50);
-/// Dropping a ring ends even if its kernel's clock stands still.
-const MAX_DROP_FLUSHES: u32 = 256;
+/// Dropping a ring ends even if its kernel's clock stands still: after so many flushes that brought nothing.
+const MAX_IDLE_DROP_FLUSHES: u32 = 256;
 
 impl<K: Kernel, C> Ring<K, C> {
     /// Takes no more operations; those it has go on, however long. [`Ring::is_drained`] tells when
@@ -41,14 +45,15 @@ impl<K: Kernel, C> Ring<K, C> {
     /// Takes no more operations, cancels those it has, and gives up what the kernel has not let go
     /// after `drain`: that completes as [`Verdict::Stuck`], and is leaked. Flush until
     /// [`Ring::is_drained`].
+    ///
+    /// The time counts from the end of the next flush, which hands the cancels over: before that the kernel
+    /// knows of none. What it has posted by the time of giving up is delivered, however late that is.
     pub fn destroy(&mut self, drain: Duration) {
-        if matches!(self.life, Life::Draining { .. } | Life::GivenUp) {
+        if !matches!(self.life, Life::Open | Life::Closing) {
             return;
         }
         let drain = u64::try_from(drain.as_nanos()).unwrap_or(u64::MAX);
-        // One below the top, which the deadlines use for never.
-        let deadline = self.kernel.now().saturating_add(drain).min(u64::MAX - 1);
-        self.life = Life::Draining { deadline };
+        self.life = Life::Destroyed { drain };
         self.cancel_all();
     }
 
@@ -59,21 +64,28 @@ impl<K: Kernel, C> Ring<K, C> {
 
     /// Whether it was given up on: the kernel still holds some of its memory.
     pub fn is_given_up(&self) -> bool {
-        self.life == Life::GivenUp
+        matches!(self.life, Life::GivenUp | Life::Forbidden { .. })
+    }
+
+    /// Whether everything has been cancelled, and nothing new can start.
+    pub(super) fn is_destroyed(&self) -> bool {
+        matches!(self.life, Life::Destroyed { .. } | Life::Draining { .. })
+    }
+
+    /// The kernel knows now that everything is cancelled: its time to let go begins.
+    pub(super) fn begin_drain(&mut self) {
+        if let Life::Destroyed { drain } = self.life {
+            // One below the top, which the deadlines use for never.
+            let deadline = self.kernel.now().saturating_add(drain).min(u64::MAX - 1);
+            self.life = Life::Draining { deadline };
+        }
     }
 
     /// When to give up, if there is something to give up.
     pub(super) fn drain_deadline(&self) -> Option<Nanoseconds> {
         match self.life {
-            Life::Draining { deadline } if self.pending() > 0 => Some(deadline),
+            Life::Draining { deadline } if self.table.unsettled() > 0 => Some(deadline),
             _ => None,
-        }
-    }
-
-    /// Gives up if the time to drain is over.
-    pub(super) fn check_drain(&mut self, now: Nanoseconds) {
-        if self.drain_deadline().is_some_and(|deadline| now >= deadline) {
-            self.abandon();
         }
     }
 
@@ -92,8 +104,20 @@ impl<K: Kernel, C> Ring<K, C> {
         key
     }
 
-    /// Gives everything up at once. What never reached the kernel is cancelled; the rest is leaked.
+    /// Gives everything up at once. What the kernel has posted is delivered, what never reached it is cancelled;
+    /// the rest is leaked. (What a kernel that takes nothing holds back, it has not posted: see
+    /// [`Kernel::has_backlog`].)
     pub fn abandon(&mut self) {
+        self.gather();
+        if self.forbidden.is_none() {
+            self.give_up();
+        } else {
+            self.end_forbidden();
+        }
+    }
+
+    /// What was posted has been reaped.
+    pub(super) fn give_up(&mut self) {
         // This settles whatever waits, but for closes.
         self.cancel_all();
         self.life = Life::GivenUp;
@@ -124,7 +148,7 @@ impl<K: Kernel, C> Ring<K, C> {
 }
 
 /// Does what a close that never reached the kernel was asked for.
-fn close_after_all<C>(completion: &mut Completion<C>) {
+pub(super) fn close_after_all<C>(completion: &mut Completion<C>) {
     let (Verdict::Cancelled, Some(Operation::Close(close))) =
         (completion.verdict, &completion.operation)
     else {
@@ -158,13 +182,16 @@ impl<K: Kernel, C> Drop for Ring<K, C> {
             return;
         }
         self.destroy(DROP_DRAIN);
-        for _ in 0..MAX_DROP_FLUSHES {
-            if self.flush_and_wait(&mut drop).again {
-                std::thread::sleep(Duration::from_millis(1));
-            }
+        let mut idle = 0;
+        while idle < MAX_IDLE_DROP_FLUSHES {
+            let flushed = self.flush_and_wait(&mut drop);
             if self.pending() == 0 {
                 return;
             }
+            if flushed.again {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            idle += u32::from(flushed.delivered == 0);
         }
         self.abandon();
     }

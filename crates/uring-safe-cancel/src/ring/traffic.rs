@@ -13,6 +13,8 @@ use crate::operation::Operation;
 use crate::table::{Outcome, Settled};
 use crate::tag::{Key, Kind, Tag};
 
+/// So often in a row the kernel says what is not to pass: once may be anything.
+const MAX_FORBIDDEN_ENTERS: u32 = 3;
 /// A signal may interrupt `enter` at any time, but not for ever.
 const MAX_INTERRUPTED_ENTERS: u32 = 16;
 
@@ -53,7 +55,7 @@ impl<K: Kernel, C> Ring<K, C> {
             delivered += reaped.delivered;
             spent = reaped.spent.saturating_add(spent);
             let is_cut = spent >= budget;
-            self.process_deadlines(is_cut);
+            self.judge(is_cut);
             let more_to_do = !self.ready.is_empty() || self.may_queue();
             if !more_to_do || self.kernel_refuses {
                 break;
@@ -137,6 +139,9 @@ impl<K: Kernel, C> Ring<K, C> {
         };
         if self.queue(Tag::new(Kind::Target, key), work, in_worker).is_ok() {
             self.table.submitted(key, asynchronous && !needs_worker);
+            if matches!(work, Work::Close { .. }) {
+                self.closes_queued.push((key, self.kernel.queued()));
+            }
             return true;
         }
         if let Some(held) = self.table.payload_mut(key) {
@@ -192,20 +197,36 @@ impl<K: Kernel, C> Ring<K, C> {
     /// Hands queued SQEs over and, if `wanted`, waits. Returns whether the kernel took them all.
     pub(super) fn enter(&mut self, wanted: u32) -> bool {
         self.kernel_refuses = false;
-        let mut interrupted = 0;
+        let (mut interrupted, mut forbidden) = (0, 0);
         loop {
             let queued = self.kernel.queued();
             if queued == 0 && wanted == 0 && !self.kernel.has_backlog() {
                 return true;
             }
+            if self.forbidden.is_some() {
+                return false;
+            }
             match self.kernel.enter(wanted) {
-                Ok(()) if self.kernel.queued() == 0 => return true,
+                Ok(()) if self.kernel.queued() == 0 => {
+                    self.closes_queued.clear();
+                    return true;
+                }
                 // An SQE that failed early may end the batch: the rest goes with the next call.
-                Ok(()) if self.kernel.queued() < queued => {}
+                Ok(()) if self.kernel.queued() < queued => {
+                    self.closes_taken(queued - self.kernel.queued());
+                }
+                Err(error) if !is_passing(&error) => {
+                    forbidden += 1;
+                    if forbidden == MAX_FORBIDDEN_ENTERS {
+                        self.forbidden = Some(error.raw_os_error().unwrap_or(libc::EIO));
+                        return false;
+                    }
+                }
                 Err(error) if error.raw_os_error() == Some(libc::EINTR) => {
                     interrupted += 1;
                     if wanted > 0 || interrupted == MAX_INTERRUPTED_ENTERS {
-                        self.kernel_refuses = self.kernel.queued() > 0;
+                        let is_held_back = wanted == 0 && self.kernel.has_backlog();
+                        self.kernel_refuses = self.kernel.queued() > 0 || is_held_back;
                         return !self.kernel_refuses;
                     }
                 }
@@ -239,7 +260,7 @@ impl<K: Kernel, C> Ring<K, C> {
     }
 
     #[inline(always)]
-    fn complete(&mut self, cqe: Cqe) -> Option<Completion<C>> {
+    pub(super) fn complete(&mut self, cqe: Cqe) -> Option<Completion<C>> {
         let tag = Tag::from_user_data(cqe.user_data)?;
         let key = tag.key();
         match tag.kind() {
@@ -370,39 +391,6 @@ impl<K: Kernel, C> Ring<K, C> {
         }
     }
 
-    /// Acts on what is due, if the timer said so (or cannot, because the kernel takes no SQEs, or because the
-    /// reaping was cut short).
-    fn process_deadlines(&mut self, is_cut: bool) {
-        // The timer's CQE may stand behind others that the budget leaves for later.
-        let is_due = std::mem::take(&mut self.timer_fired) || self.kernel_refuses;
-        let may_be_due = is_due || (is_cut && self.deadlines.earliest().is_some());
-        if !may_be_due {
-            return;
-        }
-        let now = self.kernel.now();
-        while let Some((slot, due)) = self.deadlines.pop(now) {
-            let Some(key) = self.table.key_in(slot) else { continue };
-            match due {
-                Due::Retry => {
-                    self.table.apply(key, Event::RetryDue);
-                }
-                Due::Timeout => {
-                    self.ask_cancel(key, true);
-                }
-                Due::Stuck => self.report_stuck(key),
-            }
-        }
-        self.check_drain(now);
-    }
-
-    fn report_stuck(&mut self, key: Key) {
-        let outcome = self.table.apply(key, Event::StuckDue);
-        if outcome.actions.report_stuck {
-            self.stats.stuck += 1;
-            self.push_report(key);
-        }
-    }
-
     /// Gives what this flush left unsettled its deadlines, and the kernel a timer for the earliest.
     fn arm(&mut self) {
         // The usual cancel has worked by now: then there is nothing to arm, and no need of the clock.
@@ -416,8 +404,8 @@ impl<K: Kernel, C> Ring<K, C> {
             }
         }
         self.unarmed = unarmed;
-        let earliest = [self.deadlines.earliest(), self.drain_deadline()];
-        let Some(deadline) = earliest.into_iter().flatten().min() else { return };
+        self.begin_drain();
+        let Some(deadline) = self.earliest_deadline() else { return };
         if let Some((tag, work)) = self.timer.plan(deadline) {
             if self.queue(tag, work, false).is_ok() {
                 self.timer.queued(tag, deadline);
@@ -453,6 +441,12 @@ fn hold<C>(duplicates: &mut Duplicates, held: &mut Held<C>) {
             *place = duplicate;
         }
     }
+}
+
+/// Whether what `enter` answered ends by itself.
+fn is_passing(error: &std::io::Error) -> bool {
+    let errno = error.raw_os_error().unwrap_or(0);
+    matches!(errno, libc::EINTR | libc::EAGAIN | libc::EBUSY | libc::ENOMEM)
 }
 
 #[derive(Default)]

@@ -24,6 +24,9 @@ pub enum Error {
     /// The ring was destroyed, and the kernel did not let the operation go in the time to drain. Its
     /// memory and its descriptor stay leaked.
     Stuck,
+    /// io_uring was forbidden after the ring had been made: the kernel takes nothing of the ring any more, which is
+    /// over. Everything ends so, and what the kernel still held stays leaked. The message names reason and remedy.
+    Forbidden(SetupError),
     /// The ring is closed or destroyed, or about to be.
     Closed,
     /// As many operations wait as [`Options::queue_limit`](crate::Options::queue_limit) allows.
@@ -43,6 +46,7 @@ impl std::fmt::Display for Error {
             Self::Stuck => {
                 f.write_str("the ring was destroyed, and the kernel did not let the operation go")
             }
+            Self::Forbidden(error) => error.fmt(f),
             Self::Closed => f.write_str("the ring is closed"),
             Self::QueueFull => f.write_str("the ring's queue is full"),
             Self::Workers(limit) => limit.fmt(f),
@@ -55,6 +59,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
+            Self::Forbidden(error) => Some(error),
             Self::Arena(error) => Some(error),
             _ => None,
         }
@@ -77,6 +82,7 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Closed => Self::Closed,
+            Refusal::Forbidden(errno) => Self::Forbidden(SetupError::forbidden(errno)),
             Refusal::QueueFull => Self::QueueFull,
             Refusal::Descriptor(error) => Self::Io(error),
             Refusal::Workers(limit) => Self::Workers(limit),
@@ -109,6 +115,7 @@ impl From<Error> for io::Error {
             // Not `Interrupted`: that one asks to be tried again.
             Error::Cancelled | Error::Stuck => io::ErrorKind::Other,
             Error::TimedOut => io::ErrorKind::TimedOut,
+            Error::Forbidden(setup) => setup.error.kind(),
             Error::Closed => io::ErrorKind::NotConnected,
             Error::QueueFull | Error::Workers(_) => io::ErrorKind::QuotaExceeded,
             Error::Arena(_) => io::ErrorKind::OutOfMemory,

@@ -4,11 +4,13 @@ use super::buffer::Buffer;
 use super::entry::Settled;
 use super::error::{Error, Result};
 use crate::machine::Verdict;
+use crate::real::SetupError;
 use std::io;
 use std::os::fd::OwnedFd;
 
 /// What a read or a write yields: how many bytes went, and its buffer (or buffers), which comes back
-/// whatever happened. Only a buffer that the kernel still holds ([`Error::Stuck`]) comes back empty.
+/// whatever happened. Only a buffer that the kernel may still hold ([`Error::Stuck`], [`Error::Forbidden`])
+/// comes back empty.
 pub type Transfer<B> = (Result<usize>, B);
 
 /// What an [`Operation`](super::Operation) can yield. Sealed.
@@ -35,13 +37,14 @@ impl Settled {
             Verdict::Cancelled if self.timed_out => Err(Error::TimedOut),
             Verdict::Cancelled => Err(Error::Cancelled),
             Verdict::Stuck => Err(Error::Stuck),
+            Verdict::Forbidden(errno) => Err(Error::Forbidden(SetupError::forbidden(errno))),
         };
         T::new(result, self.opened, kept)
     }
 }
 
 fn is_stuck(result: &Result<i32>) -> bool {
-    matches!(result, Err(Error::Stuck))
+    matches!(result, Err(Error::Stuck | Error::Forbidden(_)))
 }
 
 /// Completed operations have no negative results.

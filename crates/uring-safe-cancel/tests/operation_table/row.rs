@@ -47,6 +47,7 @@ pub fn words(ours: &Ours) -> String {
         Verdict::Cancelled => "cancelled".to_owned(),
         Verdict::Failed(errno) => format!("failed {}", code(-errno)),
         Verdict::Stuck => "stuck".to_owned(),
+        Verdict::Forbidden(errno) => format!("forbidden {}", code(-errno)),
     };
     let answers = ours.answers;
     format!(
