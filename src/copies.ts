@@ -48,6 +48,11 @@ export class CopyQueue {
     return this.#copies.length === 0
   }
 
+  /** Whether a result is being copied. */
+  holds(id: number): boolean {
+    return this.#copies.some((copy) => copy.id === id)
+  }
+
   /** A batch of completions is going to be settled. */
   begin(): void {
     this.#room = TURN_BYTES

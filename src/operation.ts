@@ -3,6 +3,7 @@ import { inspect } from 'node:util'
 
 import type { Part } from './destination.js'
 import type { Engine } from './engine.js'
+import type { Linked } from './operation-table.js'
 import type { OperationOptions } from './requests.js'
 
 /** What an operation is, which decides what its result looks like. */
@@ -82,9 +83,10 @@ class Cancellation {
 /**
  * Its fields are declared and set by the constructor alone: initialised as class fields they would be written twice.
  */
-export class Operation {
+export class Operation implements Linked {
   declare readonly engine: Engine
-  declare readonly id: number
+  /** Its index in the table; -1 outside of it. */
+  declare id: number
   declare readonly kind: Kind
   declare readonly promise: Promise<unknown> & { [operationOf]?: Operation }
   declare resolve: (value: unknown) => void
@@ -98,26 +100,30 @@ export class Operation {
   declare given: unknown
   /** Where a read's bytes go. */
   declare part: Part | undefined
+  /** Its neighbours in a list of the table's. */
+  declare previous: Linked
+  declare next: Linked
   declare outcome: Outcome
   declare attempts: number
   declare cancellation: Cancellation | undefined
 
   constructor(
     engine: Engine,
-    id: number,
     kind: Kind,
     fd: number,
     holder: unknown,
     options: OperationOptions | undefined,
   ) {
     this.engine = engine
-    this.id = id
+    this.id = -1
     this.kind = kind
     this.fd = fd
     this.holder = holder
     this.options = options
     this.given = undefined
     this.part = undefined
+    this.previous = this
+    this.next = this
     this.outcome = 'unsettled'
     this.attempts = 0
     this.cancellation = undefined
@@ -128,6 +134,11 @@ export class Operation {
     })
     this.promise = promise
     promise[operationOf] = this
+  }
+
+  /** False if no stack was left for the promise's executor: then the promise is rejected, and nobody can settle it. */
+  get isMade(): boolean {
+    return 'reject' in this
   }
 
   /** The system call, as errors name it. */

@@ -29,6 +29,7 @@ const FUNCTIONS: &[(&CStr, Callback)] = &[
     (c"closeDescriptor", submit::close_descriptor),
     (c"sync", submit::sync),
     (c"cancel", cancel),
+    (c"has", has),
     (c"flush", flush),
     (c"turn", turn),
     (c"copy", memory::copy),
@@ -109,6 +110,12 @@ unsafe fn answer<const N: usize>(
 unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: Node-API calls this with a running callback's values, as for all functions below.
     unsafe { answer::<1>(env, info, |ring, arguments| i32::from(ring.cancel(arguments.uint(0)))) }
+}
+
+/// has(id): 1 if an operation was taken by that id, and its completion has not been given back.
+unsafe extern "C" fn has(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: see `cancel`.
+    unsafe { answer::<1>(env, info, |ring, arguments| i32::from(ring.has(arguments.uint(0)))) }
 }
 
 /// flush(): submits everything, and how many completions the array holds.

@@ -74,6 +74,9 @@ pub(crate) enum Kept {
     Many(Vec<Memory>),
 }
 
+/// So many ids' keys are kept when nothing is pending: 192 KiB.
+const KEPT_KEYS: usize = 8192;
+
 pub(crate) struct NodeRing {
     pub(crate) env: sys::napi_env,
     /// `None` once the ring is finished.
@@ -95,7 +98,10 @@ pub(crate) struct NodeRing {
     pub(crate) is_destroyed: bool,
     /// Whether the last flush asks for another one soon.
     pub(crate) is_again: bool,
+    /// By JavaScript's ids: operations whose completions it has not been given.
     keys: Vec<Option<Key>>,
+    /// How many operations were taken, as 32 bits.
+    submitted: i32,
     kept: KeptResults,
 }
 
@@ -149,6 +155,7 @@ impl NodeRing {
             is_destroyed: false,
             is_again: false,
             keys: Vec::new(),
+            submitted: 0,
             kept: KeptResults::default(),
         }
     }
@@ -196,6 +203,8 @@ impl NodeRing {
                     self.keys.resize(id as usize + 1, None);
                 }
                 self.keys[id as usize] = Some(key);
+                self.submitted = self.submitted.wrapping_add(1);
+                self.completions.set_header(Header::Submitted, self.submitted);
                 self.completions.set_header(Header::Full, i32::from(core.is_full()));
                 0
             }
@@ -211,6 +220,11 @@ impl NodeRing {
         let key = self.keys.get(id as usize).copied().flatten();
         let (Some(core), Some(key)) = (&mut self.core, key) else { return false };
         core.cancel(key)
+    }
+
+    /// Whether an operation was taken by this id whose completion JavaScript has not been given.
+    pub(crate) fn has(&self, id: u32) -> bool {
+        self.keys.get(id as usize).is_some_and(Option::is_some)
     }
 
     /// Flushes for microtasks, within what the turn has left for them; how many completions the array holds now.
@@ -248,7 +262,7 @@ impl NodeRing {
         budget: usize,
         cost: impl Fn(usize, Keep) -> usize,
     ) -> (usize, usize) {
-        let Self { core: Some(core), completions, kept, .. } = self else { return (0, 0) };
+        let Self { core: Some(core), completions, kept, keys, .. } = self else { return (0, 0) };
         kept.release_flushed();
         let (mut count, mut spent) = (0, 0);
         let flushed = core.flush_within(budget.min(completions.capacity()), &mut |completion| {
@@ -258,11 +272,18 @@ impl NodeRing {
                 _ => 0,
             };
             let cost = cost(result, completion.client.keep);
+            if let Some(key) = keys.get_mut(completion.client.id as usize) {
+                *key = None;
+            }
             tell(completion, completions, count, kept);
             count += 1;
             spent += cost;
             cost
         });
+        if core.pending() == 0 && self.keys.len() > KEPT_KEYS {
+            // A burst is over.
+            self.keys = Vec::new();
+        }
         self.is_again = flushed.again;
         for report in core.take_stuck_reports() {
             if let Some(client) = core.client(report.key) {

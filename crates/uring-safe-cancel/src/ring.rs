@@ -178,6 +178,9 @@ impl<K: Kernel, C> Ring<K, C> {
     /// Takes an operation. Its SQE is queued, or it waits; [`Ring::flush`] hands it to the kernel.
     ///
     /// On cancel it completes as [`crate::Verdict::Cancelled`], unless its result was there first.
+    ///
+    /// A [`Close`](crate::operation::Close) is never refused: a ring that is full, closed, destroyed or given up does it by
+    /// close(2), and the next flush completes it.
     #[inline(always)]
     #[allow(clippy::result_large_err)] // The operation comes back, and this is the cold path.
     pub fn submit(
@@ -186,12 +189,14 @@ impl<K: Kernel, C> Ring<K, C> {
         extra: Extra,
         client: C,
     ) -> Result<Key, Refused<C>> {
-        if self.life != Life::Open {
-            return Err(Refused { refusal: Refusal::Closed, operation, client });
-        }
+        let is_open = self.life == Life::Open;
         let is_close = matches!(operation, Operation::Close(_));
-        if is_close && !self.table.may_submit() {
+        // A close is never refused.
+        if is_close && !(is_open && self.table.may_submit() && self.table.has_room()) {
             return Ok(self.close_at_once(operation, client));
+        }
+        if !is_open {
+            return Err(Refused { refusal: Refusal::Closed, operation, client });
         }
         if !self.table.has_room() {
             return Err(Refused { refusal: Refusal::QueueFull, operation, client });

@@ -10,6 +10,19 @@ pub struct Close {
 }
 
 impl Close {
+    /// Does it by close(2), for who has no kernel's queue to give it to: the errno if it fails. EINTR is no failure, because Linux
+    /// has released the number by then.
+    pub fn at_once(self) -> Result<(), i32> {
+        // SAFETY: the client gave the number away with the operation, which goes with this call.
+        if unsafe { libc::close(self.number) } == 0 {
+            return Ok(());
+        }
+        match std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO) {
+            libc::EINTR => Ok(()),
+            errno => Err(errno),
+        }
+    }
+
     #[inline]
     pub(super) fn work(&self) -> Work {
         Work::Close { descriptor: self.number }

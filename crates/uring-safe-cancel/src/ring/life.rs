@@ -3,7 +3,7 @@
 use super::{Completion, Held, Kernel, Ring, StuckReport};
 use crate::kernel::Nanoseconds;
 use crate::machine::{Event, Verdict};
-use crate::operation::Operation;
+use crate::operation::{Close, Operation};
 use crate::tag::Key;
 use std::time::Duration;
 
@@ -125,11 +125,11 @@ fn close_after_all<C>(completion: &mut Completion<C>) {
     if let (Verdict::Cancelled, Some(Operation::Close(close))) =
         (completion.verdict, &completion.operation)
     {
-        // SAFETY: the client gave the number away with the operation, and the kernel never saw it.
-        let closed = unsafe { libc::close(close.number) } == 0;
-        let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO);
-        let closed = closed || errno == libc::EINTR;
-        completion.verdict = if closed { Verdict::Completed(0) } else { Verdict::Failed(errno) };
+        let close = Close { number: close.number };
+        completion.verdict = match close.at_once() {
+            Ok(()) => Verdict::Completed(0),
+            Err(errno) => Verdict::Failed(errno),
+        };
     }
 }
 
