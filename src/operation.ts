@@ -3,7 +3,6 @@ import { inspect } from 'node:util'
 
 import type { Part } from './destination.js'
 import type { Engine } from './engine.js'
-import type { Linked } from './operation-table.js'
 import type { OperationOptions } from './requests.js'
 
 /** What an operation is, which decides what its result looks like. */
@@ -83,7 +82,7 @@ class Cancellation {
 /**
  * Its fields are declared and set by the constructor alone: initialised as class fields they would be written twice.
  */
-export class Operation implements Linked {
+export class Operation {
   declare readonly engine: Engine
   /** Its index in the table; -1 outside of it. */
   declare id: number
@@ -100,9 +99,6 @@ export class Operation implements Linked {
   declare given: unknown
   /** Where a read's bytes go. */
   declare part: Part | undefined
-  /** Its neighbours in a list of the table's. */
-  declare previous: Linked
-  declare next: Linked
   declare outcome: Outcome
   declare attempts: number
   declare cancellation: Cancellation | undefined
@@ -122,8 +118,6 @@ export class Operation implements Linked {
     this.options = options
     this.given = undefined
     this.part = undefined
-    this.previous = this
-    this.next = this
     this.outcome = 'unsettled'
     this.attempts = 0
     this.cancellation = undefined
