@@ -124,12 +124,16 @@ unsafe extern "C" fn flush(env: sys::napi_env, info: sys::napi_callback_info) ->
     unsafe { answer::<0>(env, info, |ring, _| ring.flush() as i32) }
 }
 
-/// turn(): a new turn of the event loop, where there is no libuv to tell.
+/// turn(): a new turn of the event loop, where there is no libuv to tell; elsewhere the ring only lets go of what it kept
+/// until the next.
 unsafe extern "C" fn turn(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: see `cancel`.
     unsafe {
         answer::<0>(env, info, |ring, _| {
-            ring.turn();
+            match &ring.waker {
+                Some(waker) if waker.hears_of_turns() => ring.look_around(),
+                _ => ring.turn(),
+            }
             0
         })
     }

@@ -1,6 +1,7 @@
 //! The ring: operations in, completions out, and between them the in-flight table, the cancellation
 //! machine and the kernel.
 
+mod by_descriptor;
 mod completion;
 mod deadlines;
 mod life;
@@ -21,6 +22,7 @@ use crate::memory::Arena;
 use crate::operation::Operation;
 use crate::table::Table;
 use crate::tag::{Key, MAX_SLOT};
+use by_descriptor::ByDescriptor;
 use deadlines::{Deadlines, Due};
 use life::Life;
 use positions::Positions;
@@ -103,6 +105,7 @@ pub struct Ring<K: Kernel, C> {
     deadlines: Deadlines,
     timer: Timer,
     positions: Positions,
+    by_descriptor: ByDescriptor,
     duplicates: Duplicates,
     /// Completions that needed no CQE, for the next flush.
     ready: VecDeque<Completion<C>>,
@@ -126,6 +129,7 @@ impl<K: Kernel, C> Ring<K, C> {
             deadlines: Deadlines::default(),
             timer: Timer::new(),
             positions: Positions::default(),
+            by_descriptor: ByDescriptor::default(),
             duplicates: Duplicates::default(),
             ready: VecDeque::new(),
             unarmed: Vec::new(),
@@ -226,6 +230,9 @@ impl<K: Kernel, C> Ring<K, C> {
                 return Err(Refused { refusal: Refusal::QueueFull, operation, client })
             }
         };
+        if let Some(number) = number {
+            self.by_descriptor.add(number, key.slot());
+        }
         self.stats.submitted += 1;
         if let Some(timeout) = extra.timeout {
             self.unarmed.push((key, Due::Timeout, timeout));
@@ -262,20 +269,18 @@ impl<K: Kernel, C> Ring<K, C> {
 
     /// Asks for the cancellation of every operation on a descriptor number; how many there were.
     pub fn cancel_descriptor(&mut self, number: RawFd) -> usize {
-        self.cancel_where(|held| held.number == Some(number))
+        let keys: Vec<Key> =
+            self.by_descriptor.on(number).filter_map(|slot| self.table.key_in(slot)).collect();
+        self.cancel_each(keys)
     }
 
     /// Asks for the cancellation of every operation; how many there were.
     pub fn cancel_all(&mut self) -> usize {
-        self.cancel_where(|_| true)
+        let keys = self.table.unsettled_keys().collect();
+        self.cancel_each(keys)
     }
 
-    fn cancel_where(&mut self, wanted: impl Fn(&Held<C>) -> bool) -> usize {
-        let keys: Vec<Key> = self
-            .table
-            .unsettled_keys()
-            .filter(|&key| self.table.payload(key).is_some_and(&wanted))
-            .collect();
+    fn cancel_each(&mut self, keys: Vec<Key>) -> usize {
         keys.into_iter().filter(|&key| self.cancel(key)).count()
     }
 

@@ -6,7 +6,7 @@ use super::{Completion, Flushed, Held, Ring};
 use crate::descriptor::Descriptor;
 use crate::kernel::{Cqe, Kernel, QueueFull, Submission, Work};
 use crate::machine::{Event, Verdict};
-use crate::table::{Outcome, Settled};
+use crate::table::{Outcome, Settled, KEPT_SLOTS};
 use crate::tag::{Key, Kind, Tag};
 use std::os::fd::RawFd;
 
@@ -69,9 +69,24 @@ impl<K: Kernel, C> Ring<K, C> {
         self.arm();
         // A shared duplicate would keep a pipe open that its user closed.
         self.duplicates.forget();
+        self.shrink();
         // The kernel may have refused before and not now, but nobody has filled the queue since.
         let left_over = self.may_queue() || !self.ready.is_empty();
         Flushed { delivered, again: self.kernel_refuses || left_over }
+    }
+
+    /// After a burst, gives its memory back.
+    #[inline]
+    fn shrink(&mut self) {
+        let slots = self.table.slots();
+        self.by_descriptor.shrink(slots);
+        self.deadlines.shrink(slots);
+        if self.ready.capacity() > KEPT_SLOTS && self.ready.len() < self.ready.capacity() / 4 {
+            self.ready.shrink_to(KEPT_SLOTS);
+        }
+        if self.unarmed.capacity() > KEPT_SLOTS {
+            self.unarmed = Vec::new();
+        }
     }
 
     /// Whether [`Ring::fill`] would find something to do.
@@ -245,6 +260,9 @@ impl<K: Kernel, C> Ring<K, C> {
         self.stats.rescued += u64::from(attempts > 1 && verdict != Verdict::Stuck);
         if let (true, false, Some(number)) = (in_line, parked, number) {
             self.next_in_line(number);
+        }
+        if let Some(number) = number {
+            self.by_descriptor.remove(number, key.slot());
         }
         let opened = match verdict {
             Verdict::Completed(result) => operation.opened(result),
