@@ -158,8 +158,9 @@ export class Engine {
 
   /** The native side does not have the operation. */
   #reject(operation: Operation, error: unknown): Promise<unknown> {
-    this.operations.begun = (this.operations.begun - 1) | 0
     this.#forget(operation)
+    // Not before: while it stands in the table, the next flush must see that one is too many.
+    this.operations.begun = (this.operations.begun - 1) | 0
     operation.reject(error)
     operation.end('failed', 0)
     return operation.promise

@@ -237,6 +237,8 @@ export class OperationTable {
     const free: number[] = []
     for (let id = length - 1; id >= 0; id -= 1) if (operations[id] === undefined) free.push(id)
     this.#freeIds = free
+    // Who stands high now goes soon, most likely.
+    if (free.length >= length * 0.75) this.#released = Math.floor(length * 0.875)
     this.#lists.shrink(length)
   }
 }

@@ -324,6 +324,9 @@ impl<K: Kernel, C> Ring<K, C> {
 }
 
 #[cfg(test)]
+#[path = "ring/end_tests.rs"]
+mod end_tests;
+#[cfg(test)]
 #[path = "ring/fake_tests.rs"]
 mod fake_tests;
 #[cfg(test)]
