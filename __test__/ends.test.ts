@@ -5,6 +5,7 @@ import { open } from 'node:fs/promises'
 import test from 'ava'
 import { AbortError, CANCELLED, eventfd, pipe, Ring } from 'uring-safe-cancel'
 
+import { sorted } from '../scripts/common/sorted.js'
 import { runProgram } from './fixtures/programs.js'
 import { closeAfter, collectGarbage, fate, ringFor } from './helpers.js'
 
@@ -242,7 +243,7 @@ test('closeFd in a worker of what another thread, or another copy of the package
     const fds = [readFd, writeFd, eventfd()]
     await once(new Worker(${JSON.stringify(body)}, { eval: true, execArgv: [], workerData: fds }), 'exit')
     console.log(fds.filter((fd) => existsSync('/proc/self/fd/' + fd)).length)`)
-  t.deepEqual(output.trim().split('\n').sort(), ['0', 'EBADF', 'warning: this one is seen'], errors)
+  t.deepEqual(sorted(output.trim().split('\n')), ['0', 'EBADF', 'warning: this one is seen'], errors)
 })
 
 test('descriptors that were closed are not closed again when the ring ends', async (t) => {

@@ -47,18 +47,19 @@ const NOT_NODES = /closed but not opened in unmanaged mode/
  */
 export function closeByNode(number: number): Promise<unknown> {
   if (isMainThread || isDeno) return closeAndPromise(number)
-  const { emitWarning } = process
   const own = Object.getOwnPropertyDescriptor(process, 'emitWarning')
-  if (own?.writable !== true) return closeAndPromise(number)
-  process.emitWarning = new Proxy(emitWarning, {
+  const emit: unknown = own?.value
+  if (own?.writable !== true || typeof emit !== 'function') return closeAndPromise(number)
+  const filter = new Proxy(emit, {
     apply(target, receiver, warning: unknown[]) {
       if (!NOT_NODES.test(String(warning[0]))) Reflect.apply(target, receiver, warning)
     },
   })
   try {
+    Object.defineProperty(process, 'emitWarning', { ...own, value: filter })
     return closeAndPromise(number)
   } finally {
-    process.emitWarning = emitWarning
+    Object.defineProperty(process, 'emitWarning', own)
   }
 }
 

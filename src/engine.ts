@@ -231,7 +231,6 @@ export class Engine {
     const words = this.#words
     const isAgain = words[Header.AGAIN] === 1
     const hasReports = words[Header.REPORTS] === 1
-    this.copies.begin()
     for (let index = 0, at = FIRST_COMPLETION; index < count; index += 1, at += COMPLETION_WORDS) {
       this.#settle(words[at] ?? 0, words[at + 1] ?? 0, words[at + 2] ?? 0, words[at + 3] ?? 0)
     }

@@ -123,6 +123,8 @@ export class OperationTable {
   #freeIds: number[] = []
   /** Operations that were given back since the table was last looked at for its size. */
   #released = 0
+  /** Higher ids are not used again: the table is about to be made smaller. */
+  #ceiling = Infinity
   readonly #lists = new Lists()
   readonly #listOf = new Map<number, number>()
   /** The numbers that an object had when operations were called with it: a FileHandle forgets its own when it is closed. */
@@ -157,7 +159,7 @@ export class OperationTable {
     if (this.#operations[id] !== operation) return
     const emptied = this.#lists.remove(id)
     this.#operations[id] = undefined
-    this.#freeIds.push(id)
+    if (id < this.#ceiling) this.#freeIds.push(id)
     if (emptied === undefined || emptied >= UNSORTED) return
     this.#listOf.delete(keyOf(operation))
     this.#lists.free(emptied)
@@ -229,16 +231,18 @@ export class OperationTable {
     this.#released += released
     if (operations.length <= KEPT_IDS || this.#released < operations.length) return
     this.#released = 0
-    if (this.#freeIds.length < operations.length * 0.75) return
     let { length } = operations
     while (length > 0 && operations[length - 1] === undefined) length -= 1
-    operations.length = length
-    // The lowest is taken first, so that the highest come free.
+    // The lowest is taken first.
     const free: number[] = []
     for (let id = length - 1; id >= 0; id -= 1) if (operations[id] === undefined) free.push(id)
-    this.#freeIds = free
-    // Who stands high now goes soon, most likely.
-    if (free.length >= length * 0.75) this.#released = Math.floor(length * 0.875)
+    const wanted = Math.max(KEPT_IDS, 4 * (length - free.length))
+    this.#ceiling = length > wanted ? wanted : Infinity
+    this.#freeIds = length > wanted ? free.filter((id) => id < wanted) : free
+    if (operations.length <= wanted) return
+    operations.length = length
     this.#lists.shrink(length)
+    // Who stands high now goes soon, most likely.
+    if (length > wanted) this.#released = Math.floor(length * 0.875)
   }
 }

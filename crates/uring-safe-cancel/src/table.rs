@@ -192,7 +192,7 @@ impl<P> Table<P> {
             None => {
                 let slot = self.slots.len() as u32;
                 self.links.grow();
-                if slot % 64 == 0 {
+                if slot.is_multiple_of(64) {
                     self.occupied.push(0);
                 }
                 self.slots.push(Slot {
