@@ -30,39 +30,50 @@ pub(super) struct ByDescriptor {
 }
 
 impl ByDescriptor {
-    #[inline]
+    #[inline(always)]
     fn first(&self, number: RawFd) -> u32 {
-        match usize::try_from(number) {
-            Ok(number) if number < DENSE_NUMBERS => {
-                self.dense.get(number).copied().unwrap_or(NOWHERE)
-            }
-            _ => self.sparse.get(&number).copied().unwrap_or(NOWHERE),
+        // A negative number is beyond all that are dense, too.
+        match self.dense.get(number as u32 as usize) {
+            Some(&slot) => slot,
+            None => self.first_beyond(number),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn set_first(&mut self, number: RawFd, slot: u32) {
-        match usize::try_from(number) {
-            Ok(number) if number < DENSE_NUMBERS => {
-                if self.dense.len() <= number {
-                    self.dense.resize(number + 1, NOWHERE);
-                }
-                self.dense[number] = slot;
-            }
-            _ if slot == NOWHERE => {
-                self.sparse.remove(&number);
-            }
-            _ => {
-                self.sparse.insert(number, slot);
-            }
+        match self.dense.get_mut(number as u32 as usize) {
+            Some(place) => *place = slot,
+            None => self.set_first_beyond(number, slot),
         }
+    }
+
+    #[cold]
+    fn first_beyond(&self, number: RawFd) -> u32 {
+        self.sparse.get(&number).copied().unwrap_or(NOWHERE)
+    }
+
+    #[cold]
+    fn set_first_beyond(&mut self, number: RawFd, slot: u32) {
+        if (number as u32 as usize) < DENSE_NUMBERS {
+            self.dense.resize(number as usize + 1, NOWHERE);
+            self.dense[number as usize] = slot;
+        } else if slot == NOWHERE {
+            self.sparse.remove(&number);
+        } else {
+            self.sparse.insert(number, slot);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, slot: u32) {
+        self.links.resize(slot as usize + 1, Link { previous: NOWHERE, next: NOWHERE });
     }
 
     /// An operation on `number` took a slot.
     #[inline]
     pub(super) fn add(&mut self, number: RawFd, slot: u32) {
         if self.links.len() <= slot as usize {
-            self.links.resize(slot as usize + 1, Link { previous: NOWHERE, next: NOWHERE });
+            self.grow(slot);
         }
         let first = self.first(number);
         if first == NOWHERE {
