@@ -4,7 +4,7 @@
  *
  * A new operation stands in the list of those that nobody has looked for; only a cancel by descriptor sorts these into lists
  * by number, each operation once. So a program that never cancels by descriptor pays for no look-up. The lists are linked by
- * numbers: pointers cost V8 a write barrier each, 15 ns an operation.
+ * numbers, because pointers cost V8 a write barrier each. Taking and giving back an id costs some 15 ns of a nop's 290.
  */
 import { Kind, type Operation } from './operation.js'
 
