@@ -361,7 +361,6 @@ const AFTER_THE_END: Record<string, (ring: Ring) => Promise<unknown>> = {
   poll: (ring) => ring.poll(0, 1),
   sleep: (ring) => ring.sleep(1),
   open: (ring) => ring.open('/dev/null'),
-  closeFd: (ring) => ring.closeFd(1_000_000),
   fsync: (ring) => ring.fsync(0),
   fdatasync: (ring) => ring.fdatasync(0),
 }

@@ -15,7 +15,7 @@ class Watch {
   }
 
   #abort(): void {
-    const { reason } = this.#signal
+    const reason = reasonOf(this.#signal)
     watches.delete(this.#signal)
     for (const operation of this.operations) operation.engine.cancel(operation, reason)
     this.operations.clear()
@@ -24,6 +24,15 @@ class Watch {
   stop(): void {
     watches.delete(this.#signal)
     this.#listener[Symbol.dispose]()
+  }
+}
+
+/** Why a signal aborted. Its program may have put a getter there: what that throws is the reason then. */
+export function reasonOf(signal: AbortSignal): unknown {
+  try {
+    return signal.reason
+  } catch (error) {
+    return error
   }
 }
 

@@ -4,8 +4,34 @@ import { setImmediate } from 'node:timers'
 import { copyPart, type Part } from './destination.js'
 import type { NativeRing } from './native.js'
 
-/** The most that a turn of the event loop copies of large results: it takes some 100 µs. */
+/** The most that a turn of the event loop copies of large results, of all rings: it takes some 100 µs. */
 const TURN_BYTES = 1 << 20
+
+/** What is left of {@link TURN_BYTES} in this turn for results that are copied as they come. */
+let roomOfTurn = TURN_BYTES
+/** Queues with something to copy, by how long they have waited. */
+const waiting: CopyQueue[] = []
+let isScheduled = false
+
+/** Has the next turn copy, and begin anew with its bytes. */
+function schedule(): void {
+  if (isScheduled) return
+  setImmediate(turn)
+  isScheduled = true
+}
+
+function turn(): void {
+  isScheduled = false
+  roomOfTurn = TURN_BYTES
+  let left = TURN_BYTES
+  while (left > 0) {
+    const queue = waiting.shift()
+    if (queue === undefined) return
+    left -= queue.step(left)
+    if (!queue.isEmpty) waiting.push(queue)
+  }
+  if (waiting.length > 0) schedule()
+}
 
 interface Copy {
   id: number
@@ -34,9 +60,6 @@ export class CopyQueue {
   readonly #native: NativeRing
   readonly #copies: Copy[] = []
   readonly #idle: () => void
-  #isScheduled = false
-  /** What is left of {@link TURN_BYTES} for the batch of completions that is being settled. */
-  #room = 0
 
   /** `idle` is called when the last copy is done. */
   constructor(native: NativeRing, idle: () => void) {
@@ -48,36 +71,30 @@ export class CopyQueue {
     return this.#copies.length === 0
   }
 
-  /** A batch of completions is going to be settled. */
-  begin(): void {
-    this.#room = TURN_BYTES
+  /** Whether a result is being copied. */
+  holds(id: number): boolean {
+    return this.#copies.some((copy) => copy.id === id)
   }
 
   /** Whether a result of so many bytes may be copied at once, to its parts. Larger ones do not keep it waiting. */
   admits(bytes: number, part: Part | undefined): boolean {
     const amount = amountOf(bytes, part)
-    if (amount > this.#room) return false
-    this.#room -= amount
+    if (amount > roomOfTurn) return false
+    if (amount > 0) schedule()
+    roomOfTurn -= amount
     return true
   }
 
   /** Copies `bytes` of a kept result to its parts, and tells whether there still was room. */
   push(id: number, part: Part | undefined, bytes: number, finish: (isWhole: boolean) => void): void {
+    if (this.isEmpty) waiting.push(this)
     this.#copies.push({ id, left: bytes, part, index: 0, done: 0, finish })
-    this.#schedule()
+    schedule()
   }
 
-  #schedule(): void {
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    setImmediate(() => {
-      this.#isScheduled = false
-      this.#step()
-    })
-  }
-
-  #step(): void {
-    let room = TURN_BYTES
+  /** Copies at most so many bytes. How many it did. */
+  step(most: number): number {
+    let room = most
     for (let copy = this.#copies.shift(); copy !== undefined; copy = this.#copies.shift()) {
       const before = copy.left
       let isWhole = false
@@ -97,7 +114,7 @@ export class CopyQueue {
       if (room === 0) break
     }
     if (this.isEmpty) this.#idle()
-    else this.#schedule()
+    return most - room
   }
 
   /** Copies at most `room` bytes. False if a part has no room any more. */

@@ -7,7 +7,10 @@ import { close, fstatSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 
-const closeByNode = promisify(close)
+import { systemError } from './errors.js'
+import type { NativeRing } from './native.js'
+
+const closeAndPromise = promisify(close)
 const isDeno = 'deno' in process.versions
 
 /** Numbers that were opened in this worker, and not by node:fs. */
@@ -32,6 +35,44 @@ function isKnownToDeno(number: number): boolean {
   } catch {
     return false
   }
+}
+
+/** What Node says of a number that it did not open, and that one of its workers closes. It closes it all the same. */
+const NOT_NODES = /closed but not opened in unmanaged mode/
+
+/**
+ * Closes a number by node:fs. In a worker that warns of numbers which node:fs did not open there: of another thread's, and
+ * those of another copy of this package. Nobody but Node can tell which they are, and it does so by this warning alone, within
+ * the call.
+ */
+export function closeByNode(number: number): Promise<unknown> {
+  if (isMainThread || isDeno) return closeAndPromise(number)
+  const own = Object.getOwnPropertyDescriptor(process, 'emitWarning')
+  const emit: unknown = own?.value
+  if (own?.writable !== true || typeof emit !== 'function') return closeAndPromise(number)
+  const filter = new Proxy(emit, {
+    apply(target, receiver, warning: unknown[]) {
+      if (!NOT_NODES.test(String(warning[0]))) Reflect.apply(target, receiver, warning)
+    },
+  })
+  try {
+    Object.defineProperty(process, 'emitWarning', { ...own, value: filter })
+    return closeAndPromise(number)
+  } finally {
+    Object.defineProperty(process, 'emitWarning', own)
+  }
+}
+
+/** Closes a number, whose ring is gone. */
+export async function closeWithoutRing(native: NativeRing, number: number): Promise<void> {
+  noteClosed(number)
+  if (number >= 0 && !isDeno) {
+    // In a thread of node:fs's: a close may wait.
+    await closeByNode(number)
+    return
+  }
+  const answer = native.closeDescriptor(0, number)
+  if (answer < 0) throw systemError(answer, 'close')
 }
 
 /** How to close a descriptor whose owner must hear of it; `undefined` if nobody must. */

@@ -5,7 +5,7 @@
 // Not the global ones: tests of programs put clocks of their own in their place.
 import { setImmediate, setTimeout } from 'node:timers'
 
-import { unwatchSignal, watchSignal } from './abort.js'
+import { reasonOf, unwatchSignal, watchSignal } from './abort.js'
 import { hasLibuv } from './binding.js'
 import { CopyQueue } from './copies.js'
 import { abortError, CANCELLED, closedError, refusalError } from './errors.js'
@@ -22,6 +22,7 @@ import {
   Status,
 } from './native.js'
 import { createNative } from './native-ring.js'
+import { OperationTable } from './operation-table.js'
 import { Kind, Operation } from './operation.js'
 import type { ResolvedOptions } from './options.js'
 import type { OperationOptions } from './requests.js'
@@ -56,10 +57,12 @@ export class Engine {
   readonly native: NativeRing
   readonly memory: CoreMemory
   readonly copies: CopyQueue
+  /** The operations that have not settled. */
+  readonly operations = new OperationTable()
   readonly #words = new Int32Array(FIRST_COMPLETION + COMPLETIONS * COMPLETION_WORDS)
   readonly #events: EngineEvents
-  readonly #operations: (Operation | undefined)[] = []
-  readonly #freeIds: number[] = []
+  /** Promises that are rejected for want of stack, and that the program never saw. */
+  readonly #orphans: Promise<unknown>[] = []
   readonly #hasTurns = hasLibuv()
   #isFlushScheduled = false
   #isTurnScheduled = false
@@ -91,30 +94,24 @@ export class Engine {
   }
 
   /**
-   * An operation with an id of its own, not yet submitted. Everything that may throw comes before the submission: from
-   * then on the id is the kernel's until the completion.
+   * An operation in the table, not yet submitted. Whatever may throw comes before the submission, and nothing that may
+   * throw (for want of stack, any call may) comes between that and its promise's return: from then on the id is the
+   * kernel's until the completion. What throws in between leaves an operation that is taken out with the next flush.
    */
   begin(kind: Kind, fd: number, holder: unknown, options: OperationOptions | undefined): Operation {
-    // Reserved at once: making a promise runs hooks of the program's, which may call the ring.
-    const id = this.#freeIds.pop() ?? this.#operations.push(undefined) - 1
-    const operation = new Operation(this, id, kind, fd, holder, options)
-    this.#operations[id] = operation
-    if (options !== undefined) this.#watch(operation, options)
     this.schedule()
+    // In no table yet: making a promise runs hooks of the program's, which may call the ring.
+    const operation = new Operation(this, kind, fd, holder, options)
+    if (!operation.isMade) {
+      this.#orphans.push(operation.promise)
+      throw new RangeError('Maximum call stack size exceeded')
+    }
+    this.operations.take(operation)
+    if (options?.signal !== undefined) watchSignal(options.signal, operation)
     return operation
   }
 
-  #watch(operation: Operation, { signal }: OperationOptions): void {
-    if (signal === undefined) return
-    try {
-      watchSignal(signal, operation)
-    } catch (error) {
-      this.#forget(operation)
-      throw error
-    }
-  }
-
-  /** Submits an operation by `call`, whose argument checks may yet refuse it. */
+  /** Submits an operation by `call`, whose argument checks may yet refuse it. Nothing in it comes after the native call. */
   submit(operation: Operation, call: () => number): Promise<unknown> {
     let answer: number
     try {
@@ -122,14 +119,15 @@ export class Engine {
     } catch (error) {
       return this.#reject(operation, error)
     }
+    if (answer >= 0 && operation.cancellation === undefined) return operation.promise
     return this.begun(operation, answer)
   }
 
   /** The promise of a call whose operation never begins. `ring.cancel` knows it as it knows any other. */
   refuse(error: unknown): Promise<unknown> {
-    const { promise, reject } = this.#unbegun('failed')
-    reject(error)
-    return promise
+    const operation = this.#unbegun('failed')
+    if (operation.isMade) operation.reject(error)
+    return operation.promise
   }
 
   /** The promise of a call that its signal, or the ring's state, stops before it begins; `undefined` if it may begin. */
@@ -137,19 +135,20 @@ export class Engine {
     if (this.#isClosed) return this.refuse(closedError())
     const signal = options?.signal
     if (signal?.aborted !== true) return undefined
-    const { promise, resolve, reject } = this.#unbegun('cancelled')
-    if (options?.onCancel === 'resolve') resolve(CANCELLED)
-    else reject(abortError(signal.reason))
-    return promise
+    const operation = this.#unbegun('cancelled')
+    if (!operation.isMade) return operation.promise
+    if (options?.onCancel === 'resolve') operation.resolve(CANCELLED)
+    else operation.reject(abortError(reasonOf(signal)))
+    return operation.promise
   }
 
   #unbegun(outcome: 'failed' | 'cancelled'): Operation {
-    const operation = new Operation(this, -1, Kind.NONE, -1, undefined, undefined)
+    const operation = new Operation(this, Kind.NONE, -1, undefined, undefined)
     operation.end(outcome, 0)
     return operation
   }
 
-  /** What the native side answered to the submission: the operation's promise. */
+  /** The native side refused the submission, or has yet to hear of a cancel: the operation's promise. */
   begun(operation: Operation, answer: number): Promise<unknown> {
     if (answer <= Refusal.FORBIDDEN) return this.#reject(operation, forbidden(answer - Refusal.FORBIDDEN))
     if (answer < 0) return this.#reject(operation, refusalError(answer, operation.syscall))
@@ -163,6 +162,8 @@ export class Engine {
   /** The native side does not have the operation. */
   #reject(operation: Operation, error: unknown): Promise<unknown> {
     this.#forget(operation)
+    // Not before: while it stands in the table, the next flush must see that one is too many.
+    this.operations.begun = (this.operations.begun - 1) | 0
     operation.reject(error)
     operation.end('failed', 0)
     return operation.promise
@@ -171,41 +172,39 @@ export class Engine {
   /** Flushes at the end of this run of microtasks. */
   schedule(): void {
     if (this.#isFlushScheduled) return
-    this.#isFlushScheduled = true
     void RESOLVED.then(this.#flush)
+    // Not before: a call that throws has scheduled nothing, and nobody else would.
+    this.#isFlushScheduled = true
   }
 
   /** Asks for an operation's cancellation; `cause` is that of its AbortError. */
   cancel(operation: Operation, cause: unknown): void {
     if (operation.outcome !== 'unsettled' || this.#isFinished) return
+    this.schedule()
     operation.setCause(cause)
     this.native.cancel(operation.id)
-    this.schedule()
-  }
-
-  /** Every operation that has not settled. */
-  *unsettled(): Generator<Operation> {
-    for (const operation of this.#operations) if (operation !== undefined) yield operation
   }
 
   /** Takes no more operations, and finishes those there are. */
   close(): void {
-    this.#isClosed = true
-    this.native.close()
     this.schedule()
+    this.native.close()
+    this.#isClosed = true
   }
 
   /** Takes no more operations, and cancels those there are. */
   destroy(): void {
+    this.schedule()
+    this.native.destroy()
     this.#isClosed = true
     this.#isDestroyed = true
-    this.native.destroy()
-    this.schedule()
   }
 
   readonly #flush = (): void => {
     this.#isFlushScheduled = false
     if (this.#isFinished) return
+    const isUneven = this.operations.begun !== this.#words[Header.SUBMITTED]
+    if (isUneven || this.#orphans.length > 0) this.#clearUp()
     this.receive(this.native.flush())
     if (!this.#hasTurns && !this.#isTurnScheduled) {
       this.#isTurnScheduled = true
@@ -216,15 +215,29 @@ export class Engine {
     }
   }
 
+  /**
+   * Takes calls out of the table that something interrupted before the native side had their operations: a stack that
+   * overflowed, a time limit of node:vm. No call is under way now, because a microtask runs. Nobody has their promises.
+   */
+  #clearUp(): void {
+    for (const operation of this.operations.all()) {
+      if (this.native.has(operation.id) === 1 || this.copies.holds(operation.id)) continue
+      this.#forget(operation)
+      operation.end('failed', 0)
+    }
+    for (const orphan of this.#orphans.splice(0)) orphan.catch(ignore)
+    this.operations.begun = this.#words[Header.SUBMITTED] ?? 0
+  }
+
   /** Settles the completions in the array. Called by the flush, and by the event loop. */
   receive(count: number): void {
     const words = this.#words
     const isAgain = words[Header.AGAIN] === 1
     const hasReports = words[Header.REPORTS] === 1
-    this.copies.begin()
     for (let index = 0, at = FIRST_COMPLETION; index < count; index += 1, at += COMPLETION_WORDS) {
       this.#settle(words[at] ?? 0, words[at + 1] ?? 0, words[at + 2] ?? 0, words[at + 3] ?? 0)
     }
+    this.operations.shrink(count)
     this.#holdOn()
     if (isAgain && !this.#isRetryScheduled) {
       this.#isRetryScheduled = true
@@ -241,7 +254,7 @@ export class Engine {
   }
 
   #settle(id: number, result: number, status: number, attempts: number): void {
-    const operation = this.#operations[id]
+    const operation = this.operations.get(id)
     if (operation === undefined) return
     let isSettled = true
     try {
@@ -276,8 +289,7 @@ export class Engine {
   }
 
   #forget(operation: Operation): void {
-    this.#operations[operation.id] = undefined
-    this.#freeIds.push(operation.id)
+    this.operations.release(operation)
     const signal = operation.options?.signal
     if (signal === undefined) return
     try {
@@ -301,7 +313,7 @@ export class Engine {
 
   #report(): void {
     for (const report of this.native.takeReports()) {
-      const operation = this.#operations[report[0]]
+      const operation = this.operations.get(report[0])
       // A listener that throws must not keep the others from theirs, or the ring from its work.
       if (operation !== undefined) queueMicrotask(() => this.#events.stuck(operation, report))
     }
@@ -320,6 +332,8 @@ export class Engine {
     this.native.finish()
   }
 }
+
+function ignore(): void {}
 
 /** The flags of a submission. */
 export function flagsOf(options: OperationOptions | undefined): number {

@@ -15,7 +15,16 @@ export const Refusal = {
 } as const
 
 /** Words of the array's header. */
-export const Header = { PENDING: 0, AGAIN: 1, REPORTS: 2, DRAINED: 3, REGION: 4, FULL: 5 } as const
+export const Header = {
+  PENDING: 0,
+  AGAIN: 1,
+  REPORTS: 2,
+  DRAINED: 3,
+  REGION: 4,
+  FULL: 5,
+  /** How many operations the native side has taken, as 32 bits. */
+  SUBMITTED: 6,
+} as const
 export const HEADER_WORDS = 8
 /** Where in the array the arguments of the calls that are made most lie: doubles. See {@link NativeRing.given}. */
 export const Given = {
@@ -88,6 +97,8 @@ export interface NativeRing {
   closeDescriptor(id: number, fd: number): number
   sync(id: number, fd: number, dataOnly: number, flags: number, timeout: number): number
   cancel(id: number): number
+  /** 1 if an operation was taken by that id, and its completion has not been given back. */
+  has(id: number): number
   flush(): number
   turn(): number
   copy(bytes: Uint8Array): number

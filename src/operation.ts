@@ -84,7 +84,8 @@ class Cancellation {
  */
 export class Operation {
   declare readonly engine: Engine
-  declare readonly id: number
+  /** Its index in the table; -1 outside of it. */
+  declare id: number
   declare readonly kind: Kind
   declare readonly promise: Promise<unknown> & { [operationOf]?: Operation }
   declare resolve: (value: unknown) => void
@@ -104,14 +105,13 @@ export class Operation {
 
   constructor(
     engine: Engine,
-    id: number,
     kind: Kind,
     fd: number,
     holder: unknown,
     options: OperationOptions | undefined,
   ) {
     this.engine = engine
-    this.id = id
+    this.id = -1
     this.kind = kind
     this.fd = fd
     this.holder = holder
@@ -128,6 +128,11 @@ export class Operation {
     })
     this.promise = promise
     promise[operationOf] = this
+  }
+
+  /** False if no stack was left for the promise's executor: then the promise is rejected, and nobody can settle it. */
+  get isMade(): boolean {
+    return 'reject' in this
   }
 
   /** The system call, as errors name it. */

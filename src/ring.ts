@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { inspect, type InspectOptions } from 'node:util'
 
-import { noteClosed, ownersClose } from './descriptor-owners.js'
+import { closeWithoutRing, noteClosed, ownersClose } from './descriptor-owners.js'
 import { partsOf } from './destination.js'
 import { publishStuck, type StuckOperation } from './diagnostics.js'
 import { Engine, flagsOf, timeoutOf } from './engine.js'
@@ -361,6 +361,7 @@ export class Ring extends EventEmitter<RingEvents> {
       if (early !== undefined) return early
       const operation = engine.begin(Kind.NOP, -1, undefined, options)
       const answer = nop(engine.native, operation.id, flagsOf(options), timeoutOf(options))
+      if (answer >= 0 && operation.cancellation === undefined) return operation.promise
       return engine.begun(operation, answer)
     } catch (error) {
       return engine.refuse(error)
@@ -431,14 +432,14 @@ export class Ring extends EventEmitter<RingEvents> {
   }
 
   /**
-   * Cancels the ring's operations on a descriptor, and closes it. Takes no signal: once called it always closes, even
-   * if the ring is full, or destroyed meanwhile.
+   * Cancels the ring's operations on a descriptor, and closes it. Takes no signal: it always closes, even if the ring is
+   * full, closed or destroyed.
    *
    * A FileHandle, or another object with a `close` method, is closed by that; and in a worker thread, or in Deno, a number
    * that node:fs opened is closed by node:fs, which would otherwise close it once more later. What this library opened in a
    * worker has to be closed there, by this.
    *
-   * @throws (as a rejection) TypeError and RangeError for what is no descriptor; EBADF and EIO of close(2); `ERR_RING_CLOSED`.
+   * @throws (as a rejection) TypeError and RangeError for what is no descriptor; EBADF and EIO of close(2).
    * @example
    * ```ts
    * const reading = ring.read(fd, { onCancel: 'resolve' })
@@ -449,20 +450,22 @@ export class Ring extends EventEmitter<RingEvents> {
   async closeFd(fd: FdLike): Promise<void> {
     const number = fdNumber(fd)
     const closeByOwner = ownersClose(fd, number)
-    if (closeByOwner === undefined) {
+    if (closeByOwner !== undefined) {
+      this.#cancelEach(this.#engine.operations.on(fd, number))
+      await closeByOwner()
+    } else if (this.#engine.isFinished) {
+      await closeWithoutRing(this.#engine.native, number)
+    } else {
       await this.#closeNumber(fd, number)
-      return
     }
-    this.#cancelFd(fd, number)
-    await closeByOwner()
   }
 
   #closeNumber(fd: FdLike, number: number): Promise<unknown> {
     return this.#begin(Kind.CLOSE, fd, undefined, (operation) => {
-      this.#cancelFd(fd, number)
-      const answer = this.#engine.native.closeDescriptor(operation.id, number)
-      if (answer >= 0) noteClosed(number)
-      return answer
+      this.#cancelEach(this.#engine.operations.on(fd, number))
+      // Before the call, behind which nothing may throw.
+      noteClosed(number)
+      return this.#engine.native.closeDescriptor(operation.id, number)
     })
   }
 
@@ -511,7 +514,8 @@ export class Ring extends EventEmitter<RingEvents> {
     try {
       const number = fdNumber(fd)
       const options = checkOptions(given)
-      const early = this.#engine.refuseEarly(options)
+      // A close is never refused.
+      const early = kind === Kind.CLOSE ? undefined : this.#engine.refuseEarly(options)
       if (early !== undefined) return early
       const operation = this.#engine.begin(kind, number, fd, options)
       return this.#engine.submit(operation, () =>
@@ -564,15 +568,10 @@ export class Ring extends EventEmitter<RingEvents> {
    */
   cancelFd(fd: FdLike): Promise<number> {
     try {
-      return this.#awaitAll(this.#cancelFd(fd, fdNumber(fd)))
+      return this.#awaitAll(this.#cancelEach(this.#engine.operations.on(fd, fdNumber(fd))))
     } catch (error) {
       return Promise.reject(error)
     }
-  }
-
-  #cancelFd(fd: FdLike, number: number): Operation[] {
-    // An object that was closed meanwhile has forgotten its number, and -1 is that of all who have none.
-    return this.#cancelWhere(({ fd: its, holder }) => (number >= 0 && its === number) || holder === fd)
   }
 
   /**
@@ -585,18 +584,15 @@ export class Ring extends EventEmitter<RingEvents> {
    * ```
    */
   cancelAll(): Promise<number> {
-    return this.#awaitAll(this.#cancelWhere(() => true))
+    return this.#awaitAll(this.#cancelEach(this.#engine.operations.all()))
   }
 
-  #cancelWhere(wanted: (operation: Operation) => boolean, cause?: unknown): Operation[] {
-    const found = [...this.#engine.unsettled()].filter(
-      (operation) => operation.kind !== Kind.CLOSE && wanted(operation),
-    )
-    for (const operation of found) {
+  #cancelEach(operations: Operation[], cause?: unknown): Operation[] {
+    for (const operation of operations) {
       operation.expectAbort()
       this.#engine.cancel(operation, cause)
     }
-    return found
+    return operations
   }
 
   async #awaitAll(operations: Operation[]): Promise<number> {
@@ -673,8 +669,8 @@ export class Ring extends EventEmitter<RingEvents> {
    */
   close(): Promise<void> {
     if (this.#state === 'open') {
-      this.#state = 'closing'
       this.#engine.close()
+      this.#state = 'closing'
     }
     return this.#ended
   }
@@ -691,9 +687,9 @@ export class Ring extends EventEmitter<RingEvents> {
    */
   destroy(error?: unknown): Promise<void> {
     if (this.#state === 'open' || this.#state === 'closing') {
-      this.#state = 'destroying'
-      this.#cancelWhere(() => true, error)
+      this.#cancelEach(this.#engine.operations.all(), error)
       this.#engine.destroy()
+      this.#state = 'destroying'
     }
     return this.#ended
   }

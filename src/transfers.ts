@@ -103,6 +103,7 @@ function submitRead(
           flags,
           timeout,
         )
+  if (answer >= 0 && operation.cancellation === undefined) return operation.promise
   return engine.begun(operation, answer)
 }
 
@@ -140,6 +141,7 @@ function readNew(
     flagsOf(options),
     timeoutOf(options),
   )
+  if (answer >= 0 && late.cancellation === undefined) return late.promise
   return engine.begun(late, answer)
 }
 
@@ -231,5 +233,6 @@ function writeFrom(
           flags,
           timeout,
         )
+  if (answer >= 0 && operation.cancellation === undefined) return operation.promise
   return engine.begun(operation, answer)
 }

@@ -29,6 +29,7 @@ const FUNCTIONS: &[(&CStr, Callback)] = &[
     (c"closeDescriptor", submit::close_descriptor),
     (c"sync", submit::sync),
     (c"cancel", cancel),
+    (c"has", has),
     (c"flush", flush),
     (c"turn", turn),
     (c"copy", memory::copy),
@@ -111,18 +112,28 @@ unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -
     unsafe { answer::<1>(env, info, |ring, arguments| i32::from(ring.cancel(arguments.uint(0)))) }
 }
 
+/// has(id): 1 if an operation was taken by that id, and its completion has not been given back.
+unsafe extern "C" fn has(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: see `cancel`.
+    unsafe { answer::<1>(env, info, |ring, arguments| i32::from(ring.has(arguments.uint(0)))) }
+}
+
 /// flush(): submits everything, and how many completions the array holds.
 unsafe extern "C" fn flush(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: see `cancel`.
     unsafe { answer::<0>(env, info, |ring, _| ring.flush() as i32) }
 }
 
-/// turn(): a new turn of the event loop, where there is no libuv to tell.
+/// turn(): a new turn of the event loop, where there is no libuv to tell; elsewhere the ring only lets go of what it kept
+/// until the next.
 unsafe extern "C" fn turn(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: see `cancel`.
     unsafe {
         answer::<0>(env, info, |ring, _| {
-            ring.turn();
+            match &ring.waker {
+                Some(waker) if waker.hears_of_turns() => ring.look_around(),
+                _ => ring.turn(),
+            }
             0
         })
     }

@@ -25,6 +25,8 @@ pub(crate) enum Header {
     Region = 4,
     /// 1: the next operation waits in the queue.
     Full = 5,
+    /// How many operations were taken, as 32 bits.
+    Submitted = 6,
 }
 
 /// The arguments of the calls that are made for each operation. They lie in the array because Node-API takes as long for

@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(dead_code))]
 
 mod arguments;
+mod budget;
 mod calls;
 mod completions;
 mod module;

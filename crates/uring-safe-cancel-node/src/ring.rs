@@ -1,5 +1,6 @@
 //! One ring of one environment.
 
+use crate::budget::{self, LEAST_COMPLETIONS, TURN_COMPLETIONS};
 use crate::completions::{status, Completions, Header};
 use crate::regions::Regions;
 use crate::teardown::Cleanup;
@@ -55,17 +56,8 @@ pub(crate) mod refusal {
     pub(crate) const FORBIDDEN: i32 = -20_000;
 }
 
-/// How many completions the event loop gives JavaScript in one turn. The others wait for the next, so that timers
-/// fire: 64 reads of 4 KiB take some 100 µs with what they submit anew.
-const TURN_COMPLETIONS: usize = 64;
 /// So many bytes that JavaScript has yet to copy count as a completion more: a turn copies about a megabyte.
 const COPIED_BYTES_OF_A_COMPLETION: usize = 8 << 10;
-/// But however large they are, so many are given: what stands behind them has a right to its turn, too.
-const LEAST_COMPLETIONS: usize = 8;
-/// What may complete at once when microtasks submit it, in one turn of the event loop: in units of the plainest operation,
-/// which takes some 0.3 µs. Without a bound, chains of awaits never came back to the loop, and a 1 ms timer did not fire
-/// once in 400 ms. Beyond it operations are submitted, and their completions come with the next turn.
-const INLINE_BUDGET: usize = 384;
 /// What a flush costs by itself, in the same units: a system call, and a run of microtasks.
 const FLUSH_COST: usize = 1;
 /// So many bytes count as an operation more: the kernel has copied them meanwhile, on this thread. A read of
@@ -80,6 +72,9 @@ pub(crate) enum Kept {
     One(Memory),
     Many(Vec<Memory>),
 }
+
+/// So many ids' keys are kept when nothing is pending: 192 KiB.
+const KEPT_KEYS: usize = 8192;
 
 pub(crate) struct NodeRing {
     pub(crate) env: sys::napi_env,
@@ -97,12 +92,15 @@ pub(crate) struct NodeRing {
     pub(crate) is_collected: bool,
     pub(crate) drain: Duration,
     pub(crate) reports: Vec<(u32, StuckReport)>,
-    /// What is left of [`INLINE_BUDGET`] in this turn of the loop.
-    inline_budget: usize,
+    /// Whether it stands in the queue of those who wait for the event loop's turn.
+    pub(crate) is_queued: bool,
     pub(crate) is_destroyed: bool,
     /// Whether the last flush asks for another one soon.
     pub(crate) is_again: bool,
+    /// By JavaScript's ids: operations whose completions it has not been given.
     keys: Vec<Option<Key>>,
+    /// How many operations were taken, as 32 bits.
+    submitted: i32,
     kept: KeptResults,
 }
 
@@ -152,10 +150,11 @@ impl NodeRing {
             is_collected: false,
             drain,
             reports: Vec::new(),
-            inline_budget: INLINE_BUDGET,
+            is_queued: false,
             is_destroyed: false,
             is_again: false,
             keys: Vec::new(),
+            submitted: 0,
             kept: KeptResults::default(),
         }
     }
@@ -203,6 +202,8 @@ impl NodeRing {
                     self.keys.resize(id as usize + 1, None);
                 }
                 self.keys[id as usize] = Some(key);
+                self.submitted = self.submitted.wrapping_add(1);
+                self.completions.set_header(Header::Submitted, self.submitted);
                 self.completions.set_header(Header::Full, i32::from(core.is_full()));
                 0
             }
@@ -224,31 +225,37 @@ impl NodeRing {
         core.cancel(key)
     }
 
+    /// Whether an operation was taken by this id whose completion JavaScript has not been given.
+    pub(crate) fn has(&self, id: u32) -> bool {
+        self.keys.get(id as usize).is_some_and(Option::is_some)
+    }
+
     /// Flushes for microtasks, within what the turn has left for them; how many completions the array holds now.
     pub(crate) fn flush(&mut self) -> usize {
         if let Some(waker) = &mut self.waker {
             waker.flushed();
         }
         let (count, spent) =
-            self.flush_within(self.inline_budget, |result, _| 1 + result / INLINE_BYTES_OF_A_UNIT);
-        self.inline_budget = self.inline_budget.saturating_sub(spent + FLUSH_COST);
+            self.flush_within(budget::inline(), |result, _| 1 + result / INLINE_BYTES_OF_A_UNIT);
+        budget::spend_inline(spent + FLUSH_COST);
         self.hold_process();
         count
     }
 
     /// Flushes for the event loop; how many completions the array holds now.
     pub(crate) fn deliver(&mut self) -> usize {
-        let (count, _) = if self.is_destroyed {
+        let (count, spent) = if self.is_destroyed {
             // Nothing more is submitted, and the drain has a time limit.
             self.flush_within(usize::MAX, |_, _| 1)
         } else {
-            self.flush_within(TURN_COMPLETIONS, |result, keep| {
+            self.flush_within(budget::share(), |result, keep| {
                 let is_copied = keep == Keep::Copy && result <= KEPT_BYTES as usize;
                 let copied = if is_copied { result } else { 0 };
                 (1 + copied / COPIED_BYTES_OF_A_COMPLETION)
                     .min(TURN_COMPLETIONS / LEAST_COMPLETIONS)
             })
         };
+        budget::spend(spent);
         self.hold_process();
         count
     }
@@ -259,7 +266,7 @@ impl NodeRing {
         budget: usize,
         cost: impl Fn(usize, Keep) -> usize,
     ) -> (usize, usize) {
-        let Self { core: Some(core), completions, kept, .. } = self else { return (0, 0) };
+        let Self { core: Some(core), completions, kept, keys, .. } = self else { return (0, 0) };
         kept.release_flushed();
         let (mut count, mut spent) = (0, 0);
         let mut opened = Vec::new();
@@ -273,6 +280,9 @@ impl NodeRing {
             if let Some(descriptor) = &completion.opened {
                 opened.push(descriptor.as_raw_fd());
             }
+            if let Some(key) = keys.get_mut(completion.client.id as usize) {
+                *key = None;
+            }
             tell(completion, completions, count, kept);
             count += 1;
             spent += cost;
@@ -281,6 +291,10 @@ impl NodeRing {
         // JavaScript closes them by the ring, or is told what it must expect.
         for number in opened {
             core.remember(number);
+        }
+        if core.pending() == 0 && self.keys.len() > KEPT_KEYS {
+            // A burst is over.
+            self.keys = Vec::new();
         }
         self.is_again = flushed.again;
         for report in core.take_stuck_reports() {
@@ -306,9 +320,14 @@ impl NodeRing {
         }
     }
 
-    /// A new turn of the event loop: a new inline budget, and the process is held only if need be.
+    /// A new turn of the event loop: a new budget, and the process is held only if need be.
     pub(crate) fn turn(&mut self) {
-        self.inline_budget = INLINE_BUDGET;
+        budget::renew();
+        self.look_around();
+    }
+
+    /// What a new turn does with the ring alone.
+    pub(crate) fn look_around(&mut self) {
         self.kept.release_flushed();
         if let (Some(core), Some(waker)) = (&self.core, &mut self.waker) {
             waker.turn();

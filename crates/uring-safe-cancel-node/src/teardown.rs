@@ -3,6 +3,7 @@
 //! A main thread's `process.exit()`, an uncaught exception and a signal run none of this: the kernel
 //! cleans up, and no destructor of ours touches a ring.
 
+use crate::budget;
 use crate::ring::NodeRing;
 use napi::sys;
 use std::ffi::c_void;
@@ -72,9 +73,12 @@ unsafe fn end(ring: *mut NodeRing) {
 ///
 /// `ring` is live, no borrow of it is, and this is its environment's thread.
 pub(crate) unsafe fn finish(ring: *mut NodeRing) {
+    budget::forget(ring);
     // SAFETY: the caller vouches for the ring. The borrow ends before the waker stops.
     let (core, waker) = unsafe {
         let ring = &mut *ring;
+        // Nothing puts it back: its waker stops here.
+        ring.is_queued = true;
         ring.completions.forget();
         ring.release_all();
         for reference in &mut ring.references {

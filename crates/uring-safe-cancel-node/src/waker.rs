@@ -3,6 +3,7 @@
 mod thread;
 mod uv;
 
+use crate::budget;
 use crate::ring::NodeRing;
 use napi::sys;
 use std::os::fd::RawFd;
@@ -74,6 +75,11 @@ impl Waker {
         self.flushes = 0;
     }
 
+    /// Whether it tells the ring of each turn of the event loop.
+    pub(crate) fn hears_of_turns(&self) -> bool {
+        matches!(self.kind, Kind::Uv(_))
+    }
+
     /// Keeps the process alive from now on, if the ring may.
     #[inline]
     pub(crate) fn hold(&mut self) {
@@ -128,18 +134,45 @@ impl Waker {
     }
 }
 
-/// Reaps, and gives JavaScript what came. Called by a waker, from the event loop.
+/// The ring has completions. It, or whoever has waited longer for it, gives JavaScript some, if this turn of the event loop
+/// has time left: otherwise the loop comes back, because the descriptor stays readable.
+///
+/// # Safety
+///
+/// As for [`deliver`].
+unsafe fn deliver_in_turn(ring: *mut NodeRing) {
+    // SAFETY: the caller vouches for the ring. Those in the queue are live, see `teardown::finish`, and of this thread. No
+    // borrow outlives its line.
+    unsafe {
+        if (*ring).is_destroyed {
+            deliver(ring);
+            return;
+        }
+        if !std::mem::replace(&mut (*ring).is_queued, true) {
+            budget::enqueue(ring);
+        }
+        while let Some(next) = budget::next() {
+            (*next).is_queued = false;
+            // JavaScript may finish either ring: neither is looked at after that.
+            if deliver(next) || next == ring {
+                return;
+            }
+        }
+    }
+}
+
+/// Reaps, and gives JavaScript what came: whether it was called. Called by a waker, from the event loop.
 ///
 /// # Safety
 ///
 /// `ring` is live, no borrow of it is, and this is its environment's thread, outside of JavaScript.
-unsafe fn deliver(ring: *mut NodeRing) {
+unsafe fn deliver(ring: *mut NodeRing) -> bool {
     // SAFETY: the caller vouches for the ring. The borrow ends before JavaScript runs.
     let (env, references, count, has_news) = {
         // SAFETY: as above.
         let ring = unsafe { &mut *ring };
         if ring.core.is_none() {
-            return;
+            return false;
         }
         let count = ring.deliver();
         let is_drained = ring.core.as_ref().is_some_and(uring_safe_cancel::Ring::is_drained);
@@ -148,10 +181,11 @@ unsafe fn deliver(ring: *mut NodeRing) {
         (ring.env, ring.references, count, has_news)
     };
     if count == 0 && !has_news {
-        return;
+        return false;
     }
     // SAFETY: the environment is live while its ring is, and this is its thread.
     unsafe { call(env, references[1], count) };
+    true
 }
 
 /// Calls JavaScript's `onCompletions(count)`, and runs the microtasks behind it.

@@ -1,6 +1,7 @@
 //! The ring: operations in, completions out, and between them the in-flight table, the cancellation
 //! machine and the kernel.
 
+mod by_descriptor;
 mod completion;
 mod deadlines;
 mod forbidden;
@@ -26,6 +27,7 @@ use crate::memory::Arena;
 use crate::operation::Operation;
 use crate::table::Table;
 use crate::tag::{Key, MAX_SLOT};
+use by_descriptor::ByDescriptor;
 use deadlines::{Deadlines, Due};
 use life::Life;
 use lines::{Lane, LineKey, Lines};
@@ -132,6 +134,7 @@ pub struct Ring<K: Kernel, C> {
     timer: Timer,
     lines: Lines,
     looks: Looks,
+    by_descriptor: ByDescriptor,
     duplicates: Duplicates,
     /// Completions that needed no CQE, for the next flush.
     ready: VecDeque<Completion<C>>,
@@ -160,6 +163,7 @@ impl<K: Kernel, C> Ring<K, C> {
             timer: Timer::new(),
             lines: Lines::default(),
             looks: Looks::default(),
+            by_descriptor: ByDescriptor::default(),
             duplicates: Duplicates::default(),
             ready: VecDeque::new(),
             unarmed: Vec::new(),
@@ -214,6 +218,9 @@ impl<K: Kernel, C> Ring<K, C> {
     /// Takes an operation. Its SQE is queued, or it waits; [`Ring::flush`] hands it to the kernel.
     ///
     /// On cancel it completes as [`crate::Verdict::Cancelled`], unless its result was there first.
+    ///
+    /// A [`Close`](crate::operation::Close) is never refused: a ring that is full, closed, destroyed or given up does it by
+    /// close(2), and the next flush completes it.
     #[inline(always)]
     #[allow(clippy::result_large_err)] // The operation comes back, and this is the cold path.
     pub fn submit(
@@ -222,18 +229,18 @@ impl<K: Kernel, C> Ring<K, C> {
         extra: Extra,
         client: C,
     ) -> Result<Key, Refused<C>> {
+        let is_open = self.life == Life::Open;
         let is_close = matches!(operation, Operation::Close(_));
-        if self.life != Life::Open {
-            let Life::Forbidden { errno } = self.life else {
-                return Err(Refused { refusal: Refusal::Closed, operation, client });
-            };
-            if is_close {
-                return Ok(self.close_at_once(operation, client));
-            }
-            return Err(Refused { refusal: Refusal::Forbidden(errno), operation, client });
-        }
-        if is_close && !self.table.may_submit() {
+        // A close is never refused.
+        if is_close && !(is_open && self.table.may_submit() && self.table.has_room()) {
             return Ok(self.close_at_once(operation, client));
+        }
+        if !is_open {
+            let refusal = match self.life {
+                Life::Forbidden { errno } => Refusal::Forbidden(errno),
+                _ => Refusal::Closed,
+            };
+            return Err(Refused { refusal, operation, client });
         }
         if !self.table.has_room() {
             return Err(Refused { refusal: Refusal::QueueFull, operation, client });
@@ -254,6 +261,9 @@ impl<K: Kernel, C> Ring<K, C> {
         // There is room, as was seen above.
         let held = Held { waits, number, ..Held::new(client, operation) };
         let key = self.table.insert_beyond_limit(held);
+        if let Some(number) = number {
+            self.by_descriptor.add(number, key.slot());
+        }
         self.stats.submitted += 1;
         if let Some(timeout) = extra.timeout {
             self.unarmed.push((key, Due::Timeout, timeout));
@@ -304,6 +314,9 @@ impl<K: Kernel, C> Ring<K, C> {
         let new = Held::new(client, operation);
         let held = Held { asynchronous, needs_worker, waits, parked, number, apart, ..new };
         let key = self.table.insert_beyond_limit(held);
+        if let Some(number) = number {
+            self.by_descriptor.add(number, key.slot());
+        }
         self.stats.submitted += 1;
         if let Some(timeout) = extra.timeout {
             self.unarmed.push((key, Due::Timeout, timeout));
@@ -371,20 +384,18 @@ impl<K: Kernel, C> Ring<K, C> {
 
     /// Asks for the cancellation of every operation on a descriptor number; how many there were.
     pub fn cancel_descriptor(&mut self, number: RawFd) -> usize {
-        self.cancel_where(|held| held.number == Some(number))
+        let keys: Vec<Key> =
+            self.by_descriptor.on(number).filter_map(|slot| self.table.key_in(slot)).collect();
+        self.cancel_each(keys)
     }
 
     /// Asks for the cancellation of every operation; how many there were.
     pub fn cancel_all(&mut self) -> usize {
-        self.cancel_where(|_| true)
+        let keys = self.table.unsettled_keys().collect();
+        self.cancel_each(keys)
     }
 
-    fn cancel_where(&mut self, wanted: impl Fn(&Held<C>) -> bool) -> usize {
-        let keys: Vec<Key> = self
-            .table
-            .unsettled_keys()
-            .filter(|&key| self.table.payload(key).is_some_and(&wanted))
-            .collect();
+    fn cancel_each(&mut self, keys: Vec<Key>) -> usize {
         keys.into_iter().filter(|&key| self.cancel(key)).count()
     }
 
@@ -430,6 +441,9 @@ impl<K: Kernel, C> Ring<K, C> {
     }
 }
 
+#[cfg(test)]
+#[path = "ring/end_tests.rs"]
+mod end_tests;
 #[cfg(test)]
 #[path = "ring/fake_tests.rs"]
 mod fake_tests;

@@ -18,6 +18,9 @@ pub const CANCEL_RESERVE: u32 = 2;
 /// CQEs for the ring's timer and for a change of it.
 pub const TIMER_RESERVE: u32 = 2;
 
+/// A table of so many slots, or fewer, is never made smaller: as many as the largest usual completion queue, some MiB.
+pub const KEPT_SLOTS: usize = 4096;
+
 /// What a table may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
@@ -89,6 +92,10 @@ impl<P> Outcome<P> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Table<P> {
     slots: Vec<Slot<P>>,
+    /// A bit for each slot that holds a payload: who looks for them all passes over 64 others at once.
+    occupied: Vec<u64>,
+    /// The highest generation of a slot that is gone: one that comes in its place goes on from there.
+    retired_generation: u64,
     links: Links,
     free: List,
     waiting: List,
@@ -105,6 +112,8 @@ impl<P> Table<P> {
     pub fn new(limits: Limits, policy: CancelPolicy) -> Self {
         Self {
             slots: Vec::new(),
+            occupied: Vec::new(),
+            retired_generation: 0,
             links: Links::default(),
             free: List::new(),
             waiting: List::new(),
@@ -183,8 +192,11 @@ impl<P> Table<P> {
             None => {
                 let slot = self.slots.len() as u32;
                 self.links.grow();
+                if slot.is_multiple_of(64) {
+                    self.occupied.push(0);
+                }
                 self.slots.push(Slot {
-                    generation: 0,
+                    generation: self.retired_generation,
                     machine: Machine::new(),
                     in_cancels: false,
                     in_waiting: false,
@@ -197,6 +209,7 @@ impl<P> Table<P> {
         debug_assert!(place.payload.is_none());
         place.generation = (place.generation + 1) & GENERATION_MASK;
         place.payload = Some(payload);
+        self.occupied[slot as usize / 64] |= 1 << (slot % 64);
         self.unsettled += 1;
         Key { slot, generation: place.generation }
     }
@@ -297,9 +310,14 @@ impl<P> Table<P> {
 
     /// Every operation that has not settled, in the order of their slots.
     pub fn unsettled_keys(&self) -> impl Iterator<Item = Key> + '_ {
-        (0..self.slots.len() as u32)
-            .filter(|&slot| self.slots[slot as usize].payload.is_some())
-            .map(|slot| self.key(slot))
+        self.occupied.iter().zip(0_u32..).flat_map(move |(&word, index)| {
+            let mut left = word;
+            std::iter::from_fn(move || {
+                let bit = (left != 0).then(|| left.trailing_zeros())?;
+                left &= left - 1;
+                Some(self.key(index * 64 + bit))
+            })
+        })
     }
 
     /// Says that an operation's SQE was queued for the kernel. It must stand in no list.
@@ -339,15 +357,49 @@ impl<P> Table<P> {
         }
         let settled = actions.settle.and_then(|verdict| self.take(key, verdict));
         if actions.release {
-            self.free.push_front(&mut self.links, key.slot);
+            // Low slots first, so that the highest come free.
+            if key.slot < KEPT_SLOTS as u32 {
+                self.free.push_front(&mut self.links, key.slot);
+            } else {
+                self.free.push_back(&mut self.links, key.slot);
+            }
             // A key that is kept beyond this point must not match, even before the slot is reused.
             let slot = &mut self.slots[key.slot as usize];
             slot.generation = (slot.generation + 1) & GENERATION_MASK;
             // A free slot has no history: tables that behave alike are equal, which a model checker needs.
             slot.machine = Machine::new();
+            if self.slots.len() > KEPT_SLOTS && key.slot as usize + 1 == self.slots.len() {
+                self.drop_last();
+            }
         }
         self.check();
         Outcome { actions, settled }
+    }
+
+    /// The last slot is free, and perhaps more before it: they go, down to those that are always kept. (Each of them was
+    /// pushed by an operation of its own, which paid for this.)
+    #[cold]
+    fn drop_last(&mut self) {
+        let is_free = |slot: &Slot<P>| slot.payload.is_none() && slot.machine.is_waiting();
+        while self.slots.len() > KEPT_SLOTS && self.slots.last().is_some_and(is_free) {
+            let slot = self.slots.len() as u32 - 1;
+            self.free.remove(&mut self.links, slot);
+            let generation = self.slots.pop().map_or(0, |slot| slot.generation);
+            self.retired_generation = self.retired_generation.max(generation);
+        }
+        let length = self.slots.len();
+        self.links.truncate(length);
+        self.occupied.truncate(length.div_ceil(64));
+        if self.slots.capacity() > 4 * length {
+            self.slots.shrink_to(2 * length);
+            self.links.shrink_to(2 * length);
+            self.occupied.shrink_to(2 * length.div_ceil(64));
+        }
+    }
+
+    /// How many slots there are, free ones included.
+    pub fn slots(&self) -> usize {
+        self.slots.len()
     }
 
     /// Takes a settled operation's payload, and its slot out of the lists.
@@ -361,6 +413,7 @@ impl<P> Table<P> {
             self.waiting.remove(&mut self.links, key.slot);
         }
         self.unsettled -= 1;
+        self.occupied[key.slot as usize / 64] &= !(1 << (key.slot % 64));
         slot.payload.take().map(|payload| Settled {
             key,
             verdict,

@@ -3,7 +3,7 @@
 
 use super::answer;
 use crate::arguments::{typed_array, Arguments};
-use crate::completions::Given;
+use crate::completions::{Given, Header};
 use crate::ring::{refusal, Keep, NodeRing};
 use napi::sys;
 use std::ffi::CStr;
@@ -379,7 +379,7 @@ pub(super) unsafe extern "C" fn open(
     }
 }
 
-/// closeDescriptor(id, fd): cannot be cancelled.
+/// closeDescriptor(id, fd): cannot be cancelled, and is never refused. Of a ring that is finished it is a close(2).
 pub(super) unsafe extern "C" fn close_descriptor(
     env: sys::napi_env,
     info: sys::napi_callback_info,
@@ -388,6 +388,11 @@ pub(super) unsafe extern "C" fn close_descriptor(
     unsafe {
         answer::<2>(env, info, |ring, arguments| {
             let close = Close::new(arguments.int(1));
+            if ring.core.is_none() {
+                return close.at_once().map_or_else(|errno| -errno, |()| 0);
+            }
+            // Whatever the last flush said: there is something to settle now.
+            ring.completions.set_header(Header::Drained, 0);
             ring.submit(arguments.uint(0), Keep::No, close.into(), Extra::default())
         })
     }

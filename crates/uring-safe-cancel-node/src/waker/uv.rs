@@ -8,7 +8,7 @@
 //! libuv's functions come by dlsym: Bun and Deno have none, and an addon that links them would not
 //! load there.
 
-use super::deliver;
+use super::deliver_in_turn;
 use crate::ring::NodeRing;
 use napi::sys;
 use std::ffi::{c_char, c_int, c_void, CStr};
@@ -222,7 +222,7 @@ unsafe extern "C" fn on_readable(handle: Handle, _status: c_int, _events: c_int)
     // JavaScript.
     unsafe {
         let ring = shared(handle).ring;
-        deliver(ring);
+        deliver_in_turn(ring);
     }
 }
 

@@ -5,6 +5,7 @@
 //! `IOSQE_ASYNC` its CQE comes before the file is released, so that the next open waits instead, the end of the process
 //! loses the output, and on 7.3 everything that the thread gives to a worker waits behind it. What has none of that is close(2).
 
+use super::FileKind;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
@@ -60,6 +61,43 @@ pub(crate) fn begin(number: RawFd) -> io::Result<Arc<Closing>> {
 /// Closes a descriptor that nobody waits for.
 pub(crate) fn close(descriptor: OwnedFd) {
     give(Job { number: descriptor.into_raw_fd(), closing: None });
+}
+
+/// Whether a close of `number` may wait: for output that drains, for a server, for what a disk reads ahead. The kernel would
+/// do it on the ring's thread, or (of an overlay's file) in a worker, behind all that waits there.
+pub(crate) fn waits(kind: FileKind, number: RawFd) -> bool {
+    match kind {
+        FileKind::Device | FileKind::Fuse | FileKind::Remote => true,
+        FileKind::Layered | FileKind::Block => true,
+        FileKind::Socket => lingers(number),
+        _ => false,
+    }
+}
+
+/// Whether a socket was told to wait at its close until its peer has got all (SO_LINGER).
+fn lingers(number: RawFd) -> bool {
+    let mut linger = libc::linger { l_onoff: 0, l_linger: 0 };
+    let mut length = size_of::<libc::linger>() as libc::socklen_t;
+    // SAFETY: the option's value is this frame's, and of the length that is given.
+    let result = unsafe {
+        let value = std::ptr::from_mut(&mut linger).cast();
+        libc::getsockopt(number, libc::SOL_SOCKET, libc::SO_LINGER, value, &mut length)
+    };
+    result == 0 && linger.l_onoff != 0 && linger.l_linger > 0
+}
+
+/// Closes a number as close(2) does; where that may wait, on a thread, and nobody is told of its end.
+///
+/// # Safety
+///
+/// The number's owner gives it away.
+pub(crate) unsafe fn close_number(number: RawFd) -> libc::c_int {
+    if waits(FileKind::of(number), number) {
+        give(Job { number, closing: None });
+        return 0;
+    }
+    // SAFETY: as the caller promises.
+    unsafe { libc::close(number) }
 }
 
 #[derive(Debug)]

@@ -36,6 +36,22 @@ impl Close {
         Ok(())
     }
 
+    /// Does it by close(2), for who has no kernel's queue to give it to: the errno if it fails. EINTR is no failure, because Linux
+    /// has released the number by then. Where the release may wait, a thread does it, and nobody waits for that.
+    pub fn at_once(self) -> Result<(), i32> {
+        if self.is_begun() {
+            return Ok(());
+        }
+        // SAFETY: the client gave the number away with the operation, which goes with this call.
+        if unsafe { closer::close_number(self.number) } == 0 {
+            return Ok(());
+        }
+        match io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO) {
+            libc::EINTR => Ok(()),
+            errno => Err(errno),
+        }
+    }
+
     #[inline]
     pub(super) fn work(&self) -> Work {
         match &self.elsewhere {

@@ -4,6 +4,7 @@
 //! cancel, never come here.
 
 use crate::kernel::Nanoseconds;
+use crate::table::KEPT_SLOTS;
 
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +86,16 @@ impl Deadlines {
             self.restore(0);
         }
         Some((slot, due))
+    }
+
+    /// There are only so many slots now: the others have no deadlines.
+    #[inline]
+    pub(super) fn shrink(&mut self, slots: usize) {
+        if self.entries.len() > KEPT_SLOTS && self.entries.len() > 2 * slots {
+            self.entries.truncate(slots.max(KEPT_SLOTS));
+            self.entries.shrink_to_fit();
+            self.heap.shrink_to(KEPT_SLOTS);
+        }
     }
 
     fn remove(&mut self, slot: u32) {

@@ -1,13 +1,10 @@
 //! How a ring ends: by finishing, by cancelling, and at worst by giving up.
 
-use super::placement::waits_at_close;
 use super::{Completion, Held, Kernel, Ring, StuckReport};
-use crate::descriptor::{closer, FileKind};
 use crate::kernel::Nanoseconds;
 use crate::machine::{Event, Verdict};
-use crate::operation::Operation;
+use crate::operation::{Close, Operation};
 use crate::tag::Key;
-use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::Duration;
 
 /// Where a ring is in its life.
@@ -154,22 +151,13 @@ pub(super) fn close_after_all<C>(completion: &mut Completion<C>) {
     else {
         return;
     };
-    let number = close.number();
     completion.verdict = if close.is_begun() {
         // A thread closes it. Nobody will say when.
         Verdict::Stuck
-    } else if waits_at_close(FileKind::of(number), number) {
-        // SAFETY: the client gave the number away with the operation, and the kernel never saw it.
-        closer::close(unsafe { OwnedFd::from_raw_fd(number) });
-        Verdict::Completed(0)
     } else {
-        // SAFETY: as above.
-        let closed = unsafe { libc::close(number) } == 0;
-        let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO);
-        if closed || errno == libc::EINTR {
-            Verdict::Completed(0)
-        } else {
-            Verdict::Failed(errno)
+        match Close::new(close.number()).at_once() {
+            Ok(()) => Verdict::Completed(0),
+            Err(errno) => Verdict::Failed(errno),
         }
     };
 }

@@ -148,29 +148,6 @@ impl<K: Kernel, C> Ring<K, C> {
     }
 }
 
-/// Whether a close of `number` may wait: for output that drains, for a server, for what a disk reads ahead. The kernel would
-/// do it on the ring's thread, or (of an overlay's file) in a worker, behind all that waits there.
-pub(super) fn waits_at_close(kind: FileKind, number: RawFd) -> bool {
-    match kind {
-        FileKind::Device | FileKind::Fuse | FileKind::Remote => true,
-        FileKind::Layered | FileKind::Block => true,
-        FileKind::Socket => lingers(number),
-        _ => false,
-    }
-}
-
-/// Whether a socket was told to wait at its close until its peer has got all (SO_LINGER).
-fn lingers(number: RawFd) -> bool {
-    let mut linger = libc::linger { l_onoff: 0, l_linger: 0 };
-    let mut length = size_of::<libc::linger>() as libc::socklen_t;
-    // SAFETY: the option's value is this frame's, and of the length that is given.
-    let result = unsafe {
-        let value = std::ptr::from_mut(&mut linger).cast();
-        libc::getsockopt(number, libc::SOL_SOCKET, libc::SO_LINGER, value, &mut length)
-    };
-    result == 0 && linger.l_onoff != 0 && linger.l_linger > 0
-}
-
 fn apart(placement: Placement) -> Placed {
     Placed::Apart(Box::new(placement))
 }

@@ -3,14 +3,13 @@
 
 use super::deadlines::Due;
 use super::lines::LineKey;
-use super::placement::waits_at_close;
 use super::position::{self, Move};
 use super::{Apart, Completion, Flushed, Held, Ring};
-use crate::descriptor::{Descriptor, Duplicates, FileKind};
+use crate::descriptor::{closer, Descriptor, Duplicates, FileKind};
 use crate::kernel::{Access, Cqe, Kernel, QueueFull, Submission, Work};
 use crate::machine::{Event, Machine, Stage, Verdict};
 use crate::operation::Operation;
-use crate::table::{Outcome, Settled};
+use crate::table::{Outcome, Settled, KEPT_SLOTS};
 use crate::tag::{Key, Kind, Tag};
 
 /// So often in a row the kernel says what is not to pass: once may be anything.
@@ -75,9 +74,24 @@ impl<K: Kernel, C> Ring<K, C> {
         // A shared duplicate would keep a pipe open that its user closed.
         self.duplicates.forget();
         self.looks.flushed();
+        self.shrink();
         // The kernel may have refused before and not now, but nobody has filled the queue since.
         let left_over = self.may_queue() || !self.ready.is_empty();
         Flushed { delivered, again: self.kernel_refuses || left_over }
+    }
+
+    /// After a burst, gives its memory back.
+    #[inline]
+    fn shrink(&mut self) {
+        let slots = self.table.slots();
+        self.by_descriptor.shrink(slots);
+        self.deadlines.shrink(slots);
+        if self.ready.capacity() > KEPT_SLOTS && self.ready.len() < self.ready.capacity() / 4 {
+            self.ready.shrink_to(KEPT_SLOTS);
+        }
+        if self.unarmed.capacity() > KEPT_SLOTS {
+            self.unarmed = Vec::new();
+        }
     }
 
     /// Whether [`Ring::fill`] would find something to do.
@@ -168,7 +182,7 @@ impl<K: Kernel, C> Ring<K, C> {
         }
         self.looks.closed(number);
         // What was called before must find the file open.
-        let is_elsewhere = waits_at_close(self.kernel.look(number).kind, number);
+        let is_elsewhere = closer::waits(self.kernel.look(number).kind, number);
         if !is_elsewhere || !self.enter(0) {
             return !is_elsewhere;
         }
@@ -315,12 +329,15 @@ impl<K: Kernel, C> Ring<K, C> {
     #[inline(always)]
     pub(super) fn finish(&mut self, settled: Settled<Held<C>>, parked: bool) -> Completion<C> {
         let Settled { key, verdict, attempts, cancel_asked, payload } = settled;
-        let Held { client, operation, timed_out, apart, .. } = payload;
+        let Held { client, operation, number, timed_out, apart, .. } = payload;
         self.deadlines.clear(key.slot());
         self.stats.completed += 1;
         self.stats.rescued += u64::from(attempts > 1 && verdict != Verdict::Stuck);
         if let Some(apart) = apart {
             self.finish_apart(*apart, parked, verdict, &operation);
+        }
+        if let Some(number) = number {
+            self.by_descriptor.remove(number, key.slot());
         }
         let opened = match verdict {
             Verdict::Completed(result) => operation.opened(result),

@@ -20,6 +20,15 @@ impl Links {
     pub(super) fn grow(&mut self) {
         self.0.push(UNLINKED);
     }
+
+    /// The last slots are gone; they stood in no list.
+    pub(super) fn truncate(&mut self, slots: usize) {
+        self.0.truncate(slots);
+    }
+
+    pub(super) fn shrink_to(&mut self, slots: usize) {
+        self.0.shrink_to(slots);
+    }
 }
 
 /// A list of slots of one [`Table`](super::Table).

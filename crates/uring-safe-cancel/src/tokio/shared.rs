@@ -92,18 +92,14 @@ impl Shared {
         match submitted {
             Ok(key) => {
                 self.live.set(self.live.get() + 1);
-                self.wake_driver();
                 if self.is_over.get() {
-                    // A close, which a ring that was forbidden takes and does at once: no driver delivers it.
+                    // A close, which a ring never refuses. No driver runs any more.
                     self.flush(usize::MAX);
                 }
+                self.wake_driver();
                 Ok((key, entry))
             }
-            Err(refused) => Err(match refused.operation {
-                // A close, once called, closes.
-                Operation::Close(close) => close_now(close.number()),
-                _ => Err(refused.refusal.into()),
-            }),
+            Err(refused) => Err(Err(refused.refusal.into())),
         }
     }
 
@@ -275,15 +271,6 @@ impl Shared {
 
 /// How long to leave the kernel alone that takes no SQEs for want of memory or room.
 pub(super) const PAUSE: Duration = Duration::from_millis(1);
-
-fn close_now(number: std::os::fd::RawFd) -> Result<i32, Error> {
-    // SAFETY: the caller of the operation gave the descriptor away with it, and the ring that refused
-    // the operation gave it back: nobody else owns the number.
-    match unsafe { libc::close(number) } {
-        0 => Ok(0),
-        _ => Err(std::io::Error::last_os_error().into()),
-    }
-}
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

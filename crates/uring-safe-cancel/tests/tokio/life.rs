@@ -2,6 +2,7 @@
 
 use crate::help::*;
 use std::future::Future;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 use uring_safe_cancel::tokio::{Error, File, Ring, StartError};
 use uring_safe_cancel::Options;
@@ -162,5 +163,27 @@ fn polling_an_operation_again_panics_as_a_future_may() {
         let mut nop = ring.nop();
         (&mut nop).await.unwrap();
         std::future::poll_fn(|context| std::pin::Pin::new(&mut nop).poll(context)).await.unwrap();
+    });
+}
+
+#[test]
+fn a_close_always_closes_also_when_the_ring_is_over() {
+    let is_open = |number: i32| std::path::Path::new(&format!("/proc/self/fd/{number}")).exists();
+    run(async {
+        let ring = ring();
+        let closing = ring.close();
+        let (reader, writer) = std::io::pipe().unwrap();
+        let numbers = [reader.as_raw_fd(), writer.as_raw_fd()];
+        ring.close_fd(reader).await.unwrap();
+        closing.await;
+        ring.destroy(SOON).await;
+        // No driver runs any more.
+        ring.close_fd(writer).await.unwrap();
+        assert!(numbers.iter().all(|&number| !is_open(number)));
+        let (reader, _writer) = std::io::pipe().unwrap();
+        let number = reader.as_raw_fd();
+        drop(ring.close_fd(reader));
+        assert!(!is_open(number), "also if nobody awaits it");
+        assert_eq!(ring.stats().in_flight + ring.stats().queued, 0);
     });
 }
