@@ -370,5 +370,8 @@ impl<K: Kernel, C> Ring<K, C> {
 #[path = "ring/fake_tests.rs"]
 mod fake_tests;
 #[cfg(test)]
+#[path = "ring/protocol_tests.rs"]
+mod protocol_tests;
+#[cfg(test)]
 #[path = "ring/ring_tests.rs"]
 mod tests;
