@@ -64,8 +64,10 @@ pub struct Configuration {
     pub waiting: u32,
     /// Which operations are submitted with `IOSQE_ASYNC`.
     pub asynchronous: [bool; MAX_OPERATIONS],
+    /// Which operations wait until something is there: -EAGAIN is followed by a poll.
+    pub waits: [bool; MAX_OPERATIONS],
     /// How often, over all operations, the kernel may send a CQE with `F_MORE`, interrupt an operation
-    /// nobody cancelled, or answer -EAGAIN to `IOSQE_ASYNC`.
+    /// nobody cancelled, answer -EAGAIN to `IOSQE_ASYNC`, or have nothing there.
     pub extras: u8,
     /// The results of final CQEs.
     pub results: &'static [i32],
@@ -101,6 +103,7 @@ impl Configuration {
             completions: 6,
             waiting: 1,
             asynchronous: [true, false, false, false],
+            waits: [true, true, false, true],
             extras: 2,
             results: &ALL_RESULTS,
             answers: Answers::All,

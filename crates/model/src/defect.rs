@@ -21,6 +21,14 @@ pub enum Defect {
     ForgetsTheCancel,
     /// It forgets an operation that is to be submitted again.
     ForgetsTheResubmission,
+    /// It tries again what found nothing there, without a poll.
+    TriesWithoutAPoll,
+    /// It takes what a poll says for the operation's result.
+    TrustsThePoll,
+    /// It ends an operation as soon as its cancellation is asked for, while the kernel polls for it.
+    EndsThePollAtOnce,
+    /// It forgets a wish to cancel that comes while the kernel polls, or pauses.
+    ForgetsTheWishWhilePolling,
     /// It frees the memory of what it gives up.
     FreesTheStuck,
     /// It gives up an operation that it should report as stuck.

@@ -7,9 +7,9 @@
 
 use crate::configuration::{Configuration, MAX_OPERATIONS};
 use crate::defect::Defect;
-use crate::expected::is_interruption;
+use crate::expected::{is_interruption, Asks, Said};
 use crate::world::{Cqe, World};
-use uring_safe_cancel::machine::{Event, Verdict};
+use uring_safe_cancel::machine::{Event, Machine, Stage, Verdict};
 use uring_safe_cancel::table::{Limits, List, Outcome, Settled, Table};
 use uring_safe_cancel::tag::{Key, Kind, Tag};
 
@@ -20,6 +20,8 @@ pub struct Held {
     pub operation: u8,
     /// Whether the next submission carries `IOSQE_ASYNC`.
     pub asynchronous: bool,
+    /// Whether -EAGAIN says that nothing is there yet.
+    pub waits: bool,
     /// Whether it stands in the line for the file's position.
     pub in_line: bool,
     /// Whether it is parked there.
@@ -95,9 +97,10 @@ impl Driver {
     ) -> Key {
         let in_line = configuration.in_line;
         let parked = in_line && self.line.running;
-        let waits = parked || self.would_wait();
+        let queues = parked || self.would_wait();
         let asynchronous = configuration.asynchronous[operation];
-        let held = Held { operation: operation as u8, asynchronous, in_line, parked };
+        let waits = configuration.waits[operation];
+        let held = Held { operation: operation as u8, asynchronous, waits, in_line, parked };
         let key = self.table.insert(held).expect("the client looks first");
         if configuration.timeouts {
             self.deadlines[key.slot() as usize].timeout = Some(held.operation);
@@ -107,8 +110,8 @@ impl Driver {
         } else if in_line {
             self.line.running = true;
         }
-        if !waits {
-            self.start(key, full, world);
+        if !queues {
+            self.start(configuration, key, full, world);
         } else if !parked {
             self.table.enqueue(key);
         }
@@ -143,31 +146,49 @@ impl Driver {
                 self.deadlines[key.slot() as usize].retry = operation;
             }
         } else if let Some(key) = self.table.next_waiting() {
-            self.start(key, full, world);
+            self.start(configuration, key, full, world);
         }
     }
 
     /// Queues an operation's SQE (`Ring::start`).
-    fn start(&mut self, key: Key, full: bool, world: &mut World) {
+    fn start(&mut self, configuration: &Configuration, key: Key, full: bool, world: &mut World) {
         let Some(&held) = self.table.payload(key) else { return };
         if full {
             self.table.enqueue_first(key);
             return;
         }
         let user_data = Tag::new(Kind::Target, key).user_data();
-        world.queue_target(user_data, held.operation, held.asynchronous);
+        let asks = match self.stage(key) {
+            _ if configuration.defect == Some(Defect::TriesWithoutAPoll) => Asks::Attempt,
+            Stage::Attempt => Asks::Attempt,
+            Stage::Poll => Asks::Poll,
+            Stage::Pause(number) => Asks::Pause(number),
+        };
+        let Held { operation, asynchronous, waits, .. } = held;
+        let said = Said { asks, waits, asynchronous, delivered: None, failed: None };
+        world.queue_target(user_data, operation, said);
         self.table.submitted(key, held.asynchronous);
+    }
+
+    fn stage(&self, key: Key) -> Stage {
+        self.table.machine(key).map_or(Stage::Attempt, Machine::stage)
     }
 
     /// A CQE of an operation came (`Ring::complete`).
     pub fn complete(&mut self, configuration: &Configuration, cqe: Cqe, world: &mut World) -> Came {
         let Some(tag) = Tag::from_user_data(cqe.user_data) else { return Came::default() };
         let key = tag.key();
-        if self.table.payload(key).is_none() {
-            return Came::default();
-        }
+        let Some(&held) = self.table.payload(key) else { return Came::default() };
         let Cqe { result, more, notification, .. } = cqe;
-        let event = Event::TargetCompleted { result, more, notification };
+        let is_poll = self.stage(key) != Stage::Attempt;
+        if configuration.defect == Some(Defect::TrustsThePoll) && is_poll && result >= 0 {
+            world.settle(held.operation, Verdict::Completed(result), false);
+        }
+        let event = if result == -libc::EAGAIN && held.waits && !more && !notification {
+            Event::TargetNotReady
+        } else {
+            Event::TargetCompleted { result, more, notification }
+        };
         let Outcome { actions, settled } = self.table.apply(key, event);
         if actions.resubmit {
             if let Some(held) = self.table.payload_mut(key) {
@@ -224,6 +245,14 @@ impl Driver {
         }
         if configuration.defect == Some(Defect::ForgetsTheWish) && !machine.is_waiting() {
             return None;
+        }
+        let polls = machine.is_in_flight() && machine.stage() != Stage::Attempt;
+        match configuration.defect {
+            Some(Defect::ForgetsTheWishWhilePolling) if polls => return None,
+            Some(Defect::EndsThePollAtOnce) if polls => {
+                world.settle(operation, Verdict::Cancelled, false);
+            }
+            _ => {}
         }
         if parked {
             if let Some(held) = self.table.payload_mut(key) {
@@ -331,7 +360,8 @@ impl Driver {
         world: &mut World,
     ) -> (Key, Option<Verdict>) {
         let operation = operation as u8;
-        let held = Held { operation, asynchronous: false, in_line: false, parked: false };
+        let held =
+            Held { operation, asynchronous: false, waits: false, in_line: false, parked: false };
         let key = self.table.insert_beyond_limit(held);
         let settled = self.table.apply(key, Event::Abandoned).settled;
         (key, settled.map(|settled| self.finish(configuration, settled, true, world)))

@@ -10,7 +10,7 @@
 //! depends on it.
 
 use crate::configuration::{Answers, Configuration, ANSWERS};
-use crate::expected::expected;
+use crate::expected::{expected, is_interruption, Asks};
 use crate::model::Action;
 use crate::world::{InKernel, World};
 
@@ -50,7 +50,9 @@ fn completions(
     let free = world.extras > 0;
     // To be submitted again is one of the things that must not happen for ever.
     let may_end = |result, notification| {
-        free || about.leaked || expected(said, asked, result, notification).is_some()
+        let moves_on = said.asks != Asks::Attempt && !is_interruption(result);
+        let settles = || expected(said, asked, result, notification).is_some();
+        free || about.leaked || moves_on || settles()
     };
     let mut push = |result, more, notification| {
         actions.push(Action::Complete { operation, result, more, notification });
@@ -66,6 +68,10 @@ fn completions(
         if may_end(result, false) {
             push(result, false, false);
         }
+    }
+    if said.asks != Asks::Attempt {
+        // They have one CQE.
+        return;
     }
     if free {
         push(DELIVERED, true, false);

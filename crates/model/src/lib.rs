@@ -28,7 +28,7 @@
 //!
 //! - [`properties::AT_REST`]: where library, kernel and time owe nothing, everything that was cancelled has
 //!   settled, its slot is free, and nobody waits who could run.
-//! - [`properties::FINITE`]: every step lowers [`state::State::left`], nine small numbers read from left to right.
+//! - [`properties::FINITE`]: every step lowers [`state::State::left`], ten small numbers read from left to right.
 //!   So no run is endless, and there are no cycles.
 //!
 //! Together: however a run goes, as long as what is owed is done at some time, it comes to a state that owes
@@ -48,6 +48,7 @@
 //! - A wish to cancel that comes second, or too late, is tried in every state, and must change nothing. So it is
 //!   no step, and two clients that ask are as good as any number.
 //! - What is rare and independent of cancels has a budget over all operations ([`Configuration::extras`]).
+//!   To find nothing there is one of those; the polls and pauses that follow are not, because each ends in an attempt.
 //! - What is over is forgotten ([`world::World::forget`]); a free slot of the table has no history.
 //! - States are told apart by 64-bit hashes. With 4 million, two of them have the same with a probability below one
 //!   in a million.

@@ -2,7 +2,7 @@
 
 use crate::configuration::{Answers, Configuration};
 use crate::driver::Due;
-use crate::expected::expected;
+use crate::expected::{expected, is_interruption, is_miss, next, Asks};
 use crate::hostile::hostile_steps;
 use crate::properties::{properties, sight};
 use crate::sight::Sight;
@@ -96,12 +96,20 @@ impl Cancellation {
         world.operations[index].target = None;
         let asked = before.asks > 0;
         let wanted = expected(held.said, asked, result, notification);
+        if wanted.is_none() {
+            let operation = &mut world.operations[index];
+            operation.next = next(held.said, result, notification, before.misses);
+            let is_miss = is_miss(held.said, result, notification);
+            operation.misses += u8::from(is_miss && !held.said.asynchronous);
+        }
         let came = driver.complete(&self.configuration, cqe, world);
         if before.leaked {
             world.see(Sight::CompletedAfterAll);
             return;
         }
-        if wanted.is_none() {
+        // A poll that was asked for ends in any case.
+        let moves_on = held.said.asks != Asks::Attempt && !is_interruption(result);
+        if wanted.is_none() && !moves_on {
             world.extras -= 1;
         }
         if came.resubmitted && asked {

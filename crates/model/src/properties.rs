@@ -20,6 +20,9 @@ pub const DELIVERED: &str = "a delivered count is never discarded";
 pub const VERDICT: &str = "the verdict is the contract's";
 /// Clause 4.
 pub const RETRY: &str = "nothing is submitted again once a cancel was asked for";
+/// Clause 2: whoever waits does not spin, and is not early.
+pub const WAITS: &str =
+    "what found nothing there polls before it tries again, and pauses if the poll was wrong";
 /// Clause 7.
 pub const BOUNDED: &str = "operations, cancels and timer fit into the completion queue";
 /// Clause 7.
@@ -79,6 +82,7 @@ pub fn properties() -> Vec<Property<Cancellation>> {
         always(RETRY, |_, state| {
             !state.world.has(Fault::RetriedAfterAsk) && !state.world.has(Fault::WrongRetry)
         }),
+        always(WAITS, |_, state| !state.world.has(Fault::WrongStage)),
         always(BOUNDED, |model, state| {
             state.world.on_the_way() + TIMER_RESERVE <= model.configuration.completions
         }),

@@ -19,6 +19,14 @@ pub enum Sight {
     WorkerPassedBy,
     /// -ECANCELED, which says that there is no worker, was tried again.
     NoWorker,
+    /// An attempt found nothing there, and was polled for.
+    NothingThere,
+    /// A poll had been wrong, and a pause came before the next one.
+    PollWasWrong,
+    /// A poll said that something was there, and a cancel had been asked for.
+    ReadyAfterCancel,
+    /// An attempt found nothing there after a cancel was asked for.
+    NothingThereAfterCancel,
     /// The final CQE came before the cancel's answer.
     CompletedBeforeTheAnswer,
     /// The answer to a cancel came after its delay was over.
@@ -51,7 +59,7 @@ pub enum Sight {
 
 impl Sight {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::RescuedAfterLoss,
         Self::RescuedByTheLast,
         Self::DataBeatTheCancel,
@@ -60,6 +68,10 @@ impl Sight {
         Self::RestartTriedAgain,
         Self::WorkerPassedBy,
         Self::NoWorker,
+        Self::NothingThere,
+        Self::PollWasWrong,
+        Self::ReadyAfterCancel,
+        Self::NothingThereAfterCancel,
         Self::CompletedBeforeTheAnswer,
         Self::AnsweredLate,
         Self::ReusedBesideLateAnswer,
@@ -87,6 +99,10 @@ impl Sight {
             Self::RestartTriedAgain => "-512 without a cancel",
             Self::WorkerPassedBy => "-EAGAIN from a worker",
             Self::NoWorker => "-ECANCELED without a cancel: no worker",
+            Self::NothingThere => "nothing was there, and a poll was asked for",
+            Self::PollWasWrong => "nothing was there after a poll, and a pause was asked for",
+            Self::ReadyAfterCancel => "a poll said ready, and a cancel had been asked for",
+            Self::NothingThereAfterCancel => "nothing was there after a cancel",
             Self::CompletedBeforeTheAnswer => "completed before the cancel's answer",
             Self::AnsweredLate => "a cancel was answered after its delay",
             Self::ReusedBesideLateAnswer => "a slot was used again beside a late answer",

@@ -64,7 +64,7 @@ impl State {
 
     /// What every step must lower, read as one number from left to right. As the numbers are bounded, every
     /// run ends.
-    pub fn left(&self, configuration: &Configuration) -> [u8; 9] {
+    pub fn left(&self, configuration: &Configuration) -> [u8; 10] {
         let operations = &self.world.operations;
         let count = |wanted: fn(&Operation) -> bool| {
             operations.iter().filter(|operation| wanted(operation)).count() as u8
@@ -82,6 +82,8 @@ impl State {
         [
             count(|operation| operation.key.is_none()),
             self.world.extras,
+            // How far those are from the next attempt that found nothing there.
+            unsettled().map(|operation| operation.next.before_attempt()).sum(),
             count(Operation::is_unsettled),
             count(|operation| operation.leaked && operation.target.is_some()),
             asks,

@@ -1,7 +1,7 @@
 //! What is worth seeing of a step, for the models that look for something.
 
 use crate::configuration::Configuration;
-use crate::expected::is_interruption;
+use crate::expected::{is_interruption, is_miss, Asks};
 use crate::model::Action;
 use crate::sight::Sight;
 use crate::state::State;
@@ -31,13 +31,25 @@ pub fn watch_completion(
             if is_interruption(cqe.result) {
                 world.see(Sight::RestartAfterCancel);
             }
+            if said.is_some_and(|said| said.asks != Asks::Attempt) && cqe.result > 0 {
+                world.see(Sight::ReadyAfterCancel);
+            }
+            if said.is_some_and(|said| is_miss(said, cqe.result, cqe.notification)) {
+                world.see(Sight::NothingThereAfterCancel);
+            }
         }
         Some(Verdict::Completed(1..)) if asked => world.see(Sight::DataBeatTheCancel),
         Some(_) => {}
         None if is_interruption(cqe.result) => world.see(Sight::RestartTriedAgain),
-        None if cqe.result == -libc::EAGAIN => world.see(Sight::WorkerPassedBy),
-        None if cqe.result == -libc::ECANCELED => world.see(Sight::NoWorker),
-        None => {}
+        None => match world.operations[usize::from(operation)].next {
+            _ if cqe.more => {}
+            Asks::Poll => world.see(Sight::NothingThere),
+            Asks::Pause(_) => world.see(Sight::PollWasWrong),
+            Asks::Attempt if !said.is_some_and(|said| said.asynchronous) => {}
+            Asks::Attempt if cqe.result == -libc::EAGAIN => world.see(Sight::WorkerPassedBy),
+            Asks::Attempt if cqe.result == -libc::ECANCELED => world.see(Sight::NoWorker),
+            Asks::Attempt => {}
+        },
     }
     if settled.is_some() {
         if before.cancel.is_some() {

@@ -2,7 +2,7 @@
 //! the operations' real identity, so that it can be compared with what the table believes.
 
 use crate::configuration::{Configuration, MAX_OPERATIONS};
-use crate::expected::Said;
+use crate::expected::{Asks, Said};
 use crate::sight::Sight;
 use uring_safe_cancel::machine::Verdict;
 use uring_safe_cancel::tag::{Key, Tag};
@@ -47,6 +47,10 @@ pub struct Operation {
     pub asks: u8,
     /// The kernel has it.
     pub target: Option<InKernel>,
+    /// What its next SQE must ask for.
+    pub next: Asks,
+    /// How many attempts found nothing there.
+    pub misses: u8,
     /// The kernel has a cancel of it.
     pub cancel: Option<CancelInKernel>,
     /// How many cancels of it the kernel has had.
@@ -78,6 +82,8 @@ pub enum Fault {
     RetriedAfterAsk,
     /// An operation was submitted again, or not, against the contract.
     WrongRetry,
+    /// An attempt without the poll or the pause before it, or one of those out of turn.
+    WrongStage,
     /// Two SQEs on the way have the same tag, or an operation two cancels.
     Ambiguous,
     /// A cancel was issued for an operation that the kernel does not hold.
@@ -159,14 +165,16 @@ impl World {
     }
 
     /// The kernel gets an operation's SQE.
-    pub fn queue_target(&mut self, user_data: u64, operation: u8, asynchronous: bool) {
+    pub fn queue_target(&mut self, user_data: u64, operation: u8, said: Said) {
+        if said.asks != self.operations[usize::from(operation)].next {
+            self.fault(Fault::WrongStage);
+        }
         let ambiguous = self.is_on_the_way(user_data);
         let operation = &mut self.operations[usize::from(operation)];
         if ambiguous || operation.target.is_some() {
             self.fault(Fault::Ambiguous);
             return;
         }
-        let said = Said { asynchronous, delivered: None, failed: None };
         operation.target = Some(InKernel { user_data, said });
     }
 
@@ -238,6 +246,8 @@ impl World {
             if over && operation.cancel.is_none() {
                 operation.asks = 0;
                 operation.cancels = 0;
+                operation.next = Asks::Attempt;
+                operation.misses = 0;
                 self.reported &= !(1 << index);
             }
         }

@@ -39,6 +39,12 @@ fn each_defect_is_found() {
         (Defect::ForgetsTheRetry, small(), AT_REST),
         (Defect::ForgetsTheRetry, small(), SETTLED),
         (Defect::ForgetsTheResubmission, small(), AT_REST),
+        (Defect::TriesWithoutAPoll, small(), WAITS),
+        (Defect::TrustsThePoll, small(), ONCE),
+        (Defect::EndsThePollAtOnce, small(), MEMORY),
+        (Defect::EndsThePollAtOnce, small(), ONCE),
+        (Defect::ForgetsTheWishWhilePolling, small(), RETRY),
+        (Defect::ForgetsTheWishWhilePolling, small(), AT_REST),
         (Defect::GivesUpByItself, reports_stuck, GIVEN_UP),
         (Defect::RepeatsDeadlines, small(), FINITE),
     ] {

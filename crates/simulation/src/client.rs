@@ -83,14 +83,19 @@ pub struct Client {
 
 impl Client {
     /// A client with a new ring.
-    pub fn new(world: World, random: Rng, first_serial: u64) -> Self {
+    pub fn new(world: World, mut random: Rng, first_serial: u64) -> Self {
         let configuration = &world.configuration;
         let (options, completions) = (configuration.options.clone(), configuration.completions);
         let world = Rc::new(RefCell::new(world));
         let kernel = SimulatedKernel(Rc::clone(&world));
         let ring = Ring::new(kernel, completions, options);
-        let files = Files::new().expect("descriptors for the client's files");
+        let files = Files::new(&mut random).expect("descriptors for the client's files");
         world.borrow_mut().opens = files.opens();
+        files
+            .list
+            .iter()
+            .enumerate()
+            .for_each(|(index, file)| world.borrow_mut().know(index, file));
         Self {
             arena: ring.arena().clone(),
             ring: ManuallyDrop::new(ring),
@@ -193,6 +198,7 @@ impl Client {
         }
         self.take_reports();
         self.check_refused();
+        self.check_positions();
         if self.ring.pending() == 0 && self.kept.is_empty() && !self.ring.is_given_up() {
             let open = self.files.retired.iter().filter(|file| file.is_open()).count();
             assert_eq!(open, 0, "clause 5: the ring keeps a file open that nobody uses");

@@ -71,6 +71,12 @@ pub struct KernelHabits {
     pub lacks_update: bool,
     /// A change of the timer fails once, or comes too late.
     pub update_fails: Chance,
+    /// A file's operation is a worker's.
+    pub worker: Chance,
+    /// It is, and one at a time.
+    pub in_turn: Chance,
+    /// No worker is given what could have one.
+    pub spared: Chance,
     /// The usual time from one step of an operation to the next, in nanoseconds.
     pub delay: u64,
     /// Something happens at once instead.
@@ -208,6 +214,9 @@ impl KernelHabits {
             timer_fails: Chance::swarm(random, 500),
             lacks_update: random.u8(..4) == 0,
             update_fails: Chance::swarm(random, 500),
+            worker: Chance::swarm(random, 900),
+            in_turn: Chance::swarm(random, 900),
+            spared: Chance::swarm(random, 900),
             delay: one_of(random, &[100, 5_000, 50_000, 2_000_000, 300_000_000]),
             at_once: Chance::swarm(random, 1024),
         }

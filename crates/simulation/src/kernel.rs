@@ -7,18 +7,20 @@ mod queue;
 mod take;
 mod timer;
 
-pub use access::{close, duplicate, inode, Probe};
+pub use access::{await_event, close, duplicate, grow, inode, seek, seek_end, Probe};
 pub use take::nanoseconds;
 
 use crate::coverage::Fault;
-use crate::record::Stage;
+use crate::record::{Asks, Stage};
 use crate::trace::Step;
 use crate::world::{Event, World};
 use crate::Sabotage;
 use std::cell::RefCell;
 use std::io;
+use std::os::fd::RawFd;
 use std::rc::Rc;
-use uring_safe_cancel::kernel::{Cqe, Kernel, Nanoseconds, QueueFull, Submission};
+use uring_safe_cancel::descriptor::{FileKind, Look};
+use uring_safe_cancel::kernel::{Access, Cqe, Kernel, Nanoseconds, QueueFull, Submission, Way};
 use uring_safe_cancel::tag::{Kind as TagKind, Tag};
 
 /// A [`World`] as the ring sees it.
@@ -55,6 +57,14 @@ impl Kernel for SimulatedKernel {
         world.clock_read_at = world.now;
         world.is_judging = true;
         world.now
+    }
+
+    fn look(&self, number: RawFd) -> Look {
+        self.0.borrow_mut().look(number)
+    }
+
+    fn way(&self, _number: RawFd, kind: FileKind, access: Access, is_wanted: bool) -> Way {
+        self.0.borrow_mut().way(kind, access, is_wanted)
     }
 }
 
@@ -191,15 +201,21 @@ impl World {
         let record = &mut self.slots[slot as usize];
         assert_eq!(record.stage, Stage::Posted);
         record.stage = Stage::Away;
+        let own = record.target.map(|target| target.number);
+        let is_missed = record.count.unwrap_or(record.error) == -libc::EAGAIN;
+        let is_borrowed = record.is_borrowed && record.number == own;
+        let is_closed = || own.is_some_and(|own| inode(own).is_none());
+        record.is_orphaned = is_missed && is_borrowed && is_closed();
         if crate::record::is_interruption(record.count.unwrap_or(record.error)) {
             record.interruptions += 1;
         }
-        if record.kind.reads() && !record.given_up {
+        if record.kind.reads() && !record.given_up && record.asks == Asks::Attempt {
             self.delivered += record.count.unwrap_or(0) as u64;
         }
-        if let Some(target) = record.target.filter(|_| record.in_line) {
-            self.running_in_line.remove(&target.file);
+        if let Some(line) = record.line() {
+            self.lines.running.remove(&line);
         }
+        self.leave_position(slot);
     }
 
     /// What happens at its time.

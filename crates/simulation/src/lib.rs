@@ -16,6 +16,7 @@ pub mod coverage;
 pub mod files;
 pub mod history;
 pub mod kernel;
+pub mod lines;
 pub mod pattern;
 pub mod program;
 pub mod record;
@@ -42,11 +43,27 @@ pub enum Sabotage {
     ForgetBacklog,
     /// Once it has looked at the clock, a flush reaps no more.
     JudgeUnreaped,
+    /// What found nothing there is tried again without a poll.
+    SkipPoll,
+    /// A number is polled that its owner may close.
+    PollNumber,
+    /// What was polled is tried again although a cancel was asked for.
+    RetryAfterCancel,
+    /// A wish to cancel is forgotten while a poll or a pause is on the way.
+    ForgetWish,
+    /// What was transferred short gives none of the position back.
+    KeepPosition,
+    /// An operation at the current position gets no offset.
+    ForgetOffset,
+    /// Two that must take turns run at the same time.
+    ForgetTurn,
+    /// What may wait at its close is closed by the kernel, on the ring's thread.
+    CloseHere,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 15] = [
         Self::NoReissue,
         Self::FinalBeforeMemory,
         Self::DiscardOnCancel,
@@ -54,5 +71,13 @@ impl Sabotage {
         Self::SwallowTimer,
         Self::ForgetBacklog,
         Self::JudgeUnreaped,
+        Self::SkipPoll,
+        Self::PollNumber,
+        Self::RetryAfterCancel,
+        Self::ForgetWish,
+        Self::KeepPosition,
+        Self::ForgetOffset,
+        Self::ForgetTurn,
+        Self::CloseHere,
     ];
 }

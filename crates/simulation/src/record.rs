@@ -1,11 +1,13 @@
 //! What is known of one operation: what its client asked for, how far the kernel is with it, and what it
 //! must therefore settle with. Written by hand from the contract, not derived from the library.
 
+use crate::lines::{Line, Moves};
 use crate::pattern::Pattern;
 use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 use std::time::Duration;
-use uring_safe_cancel::kernel::Nanoseconds;
+use uring_safe_cancel::descriptor::FileKind;
+use uring_safe_cancel::kernel::{Nanoseconds, Way, Work};
 use uring_safe_cancel::{CancelPolicy, Key, Verdict};
 
 /// The kinds of operations.
@@ -76,7 +78,24 @@ pub struct Target {
     pub file: usize,
     /// The file's inode.
     pub inode: u64,
+    /// What the ring is told that it is.
+    pub kind: FileKind,
 }
+
+/// What an SQE of an operation asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Asks {
+    /// What the client asked for.
+    #[default]
+    Attempt,
+    /// A poll, because nothing was there.
+    Poll,
+    /// A pause, because nothing was there although a poll had said so. Its number.
+    Pause(u8),
+}
+
+/// The longest pause, as the contract has it: they double from 1 ms to 100 ms.
+const LONGEST_PAUSE: u8 = 7;
 
 /// The kernel's ERESTARTSYS to ERESTART_RESTARTBLOCK.
 pub const RESTARTS: RangeInclusive<i32> = -516..=-512;
@@ -115,13 +134,23 @@ pub struct Record {
     /// The bytes of core memory that it holds.
     pub held: usize,
     /// Whether it works at the position of a file that has one.
-    pub in_line: bool,
+    pub at_position: bool,
+    /// How it moves that.
+    pub moves: Moves,
+    /// Where the position was when its turn came.
+    pub position: u64,
+    /// How the kernel said that it must be handed over, if it was asked.
+    pub way: Option<Way>,
+    /// Whether -EAGAIN says that nothing is there yet.
+    pub waits: bool,
+    /// Its result, where that is known without the kernel.
+    pub told: Option<i32>,
+    /// Whether a thread of the library closes the descriptor.
+    pub is_elsewhere: bool,
     /// Whether it gave the ring a descriptor to hold.
     pub is_held: bool,
     /// Whether its client asked for `IOSQE_ASYNC`.
     pub wants_async: bool,
-    /// Whether it waits as its system call does only with `IOSQE_ASYNC`.
-    pub needs_worker: bool,
     /// Its timeout.
     pub timeout: Option<Duration>,
     /// When the client submitted it.
@@ -145,6 +174,16 @@ pub struct Record {
     pub stage: Stage,
     /// How often it was queued.
     pub submissions: u32,
+    /// What its present submission asks for.
+    pub asks: Asks,
+    /// How often an attempt found nothing there, as far as that matters.
+    pub misses: u8,
+    /// When it was reaped its number was closed, and nobody held the file: it cannot wait.
+    pub is_orphaned: bool,
+    /// Another CQE of the present submission was posted before.
+    pub followed: bool,
+    /// What the last attempt was.
+    pub attempt: Option<Work>,
     /// Whether its present submission has `IOSQE_ASYNC`.
     pub asynchronous: bool,
     /// The descriptor in its SQE.
@@ -209,18 +248,19 @@ impl Record {
     pub fn may_be_ready(&self) -> bool {
         let was_asked = self.asked_at.is_some() || self.timeout.is_some();
         let closed_at_once = self.kind == Kind::Close && self.submissions == 0;
-        self.stage == Stage::Away && (was_asked || closed_at_once) || self.is_reaped()
+        self.stage == Stage::Away && (was_asked || closed_at_once || self.told.is_some())
+            || self.is_reaped()
     }
 
     /// Whether its result was reaped: if need be beyond a flush's budget, before something was judged by the
     /// clock. A cancel finds it gone.
     pub fn is_reaped(&self) -> bool {
-        self.stage == Stage::Away && self.submissions > 0 && !self.is_to_be_repeated()
+        self.stage == Stage::Away && self.submissions > 0 && self.next().is_none()
     }
 
     /// Whether the kernel had posted its end before a deadline: then it must not be judged by that.
     pub fn was_over_by(&self, due: Nanoseconds) -> bool {
-        self.posted_at.is_some_and(|at| at < due) && !self.is_to_be_repeated()
+        self.posted_at.is_some_and(|at| at < due) && self.next().is_none()
     }
 
     /// The documented trap: an operation on a number that is submitted again finds what that means now.
@@ -239,34 +279,80 @@ impl Record {
         match self.kind {
             Kind::Sleep if result == -libc::ETIME => 0,
             Kind::Close if is_interruption(result) => 0,
+            // A poll told of the thread's end.
+            Kind::Close if self.is_elsewhere => 0,
             _ => result,
         }
     }
 
-    /// Whether the contract wants it submitted again, if nobody asked for its cancellation.
-    pub fn is_to_be_repeated(&self) -> bool {
+    /// What the contract wants submitted after the present submission's final CQE, if nobody asked for a
+    /// cancellation; nothing, if it is to settle.
+    pub fn next(&self) -> Option<Asks> {
         let result = self.result();
-        is_interruption(result) && self.interruptions <= MOST_INTERRUPTIONS || self.is_refused()
+        if is_interruption(result) && self.interruptions <= MOST_INTERRUPTIONS {
+            return Some(self.asks);
+        }
+        match self.asks {
+            Asks::Attempt if self.is_refused() => Some(Asks::Attempt),
+            // The first poll is believed. After another miss a pause comes before the next poll.
+            Asks::Attempt if self.is_not_ready() => Some(match self.misses {
+                0 => Asks::Poll,
+                misses => Asks::Pause((misses - 1).min(LONGEST_PAUSE)),
+            }),
+            Asks::Attempt => None,
+            Asks::Pause(_) => Some(Asks::Poll),
+            Asks::Poll => Some(Asks::Attempt),
+        }
     }
 
     /// Whether the kernel had no worker for it, and it is to be tried without.
     pub fn is_refused(&self) -> bool {
         let is_refusal = [-libc::EAGAIN, -libc::ECANCELED].contains(&self.result());
-        is_refusal && self.asynchronous && !self.needs_worker
+        is_refusal && self.asynchronous && !self.needs_worker() && self.asks == Asks::Attempt
+    }
+
+    /// Whether nothing was there, and somebody waits for it.
+    pub fn is_not_ready(&self) -> bool {
+        self.waits && self.result() == -libc::EAGAIN && !self.followed && !self.is_orphaned
+    }
+
+    /// Whether it must not be handed over without `IOSQE_ASYNC`.
+    pub fn needs_worker(&self) -> bool {
+        self.kind == Kind::Open || matches!(self.way, Some(Way::Worker | Way::InTurn))
+    }
+
+    /// Whether its first submission has `IOSQE_ASYNC`.
+    pub fn is_for_worker(&self) -> bool {
+        match self.target {
+            Some(_) => !matches!(self.way, None | Some(Way::Plain)),
+            None => (self.wants_async || self.needs_worker()) && self.kind != Kind::Close,
+        }
+    }
+
+    /// Where it takes its turn.
+    pub fn line(&self) -> Option<Line> {
+        let target = self.target.filter(|_| self.told.is_none())?;
+        let is_in_turn = self.way == Some(Way::InTurn);
+        Line::of(target, self.at_position, is_in_turn, self.kind.writes())
     }
 
     /// What it has to settle with after its final CQE; `None` if it must not settle.
     pub fn expected(&self, cancel_asked: bool) -> Option<Verdict> {
+        if self.asks != Asks::Attempt {
+            // A poll's result is none of the operation's.
+            return cancel_asked.then_some(Verdict::Cancelled);
+        }
         let result = self.result();
         if result >= 0 {
             return Some(Verdict::Completed(result));
         }
         let is_interruption = is_interruption(result);
         if cancel_asked {
-            let is_cancelled = is_interruption || result == -libc::ECANCELED || self.is_refused();
+            let nothing_moved = self.is_refused() || self.is_not_ready();
+            let is_cancelled = is_interruption || result == -libc::ECANCELED || nothing_moved;
             return Some(if is_cancelled { Verdict::Cancelled } else { Verdict::Failed(-result) });
         }
-        if self.is_to_be_repeated() {
+        if self.next().is_some() {
             return None;
         }
         Some(Verdict::Failed(if is_interruption { libc::EINTR } else { -result }))

@@ -3,6 +3,7 @@
 
 use crate::configuration::Configuration;
 use crate::coverage::{Coverage, Fault};
+use crate::lines::Lines;
 use crate::record::{Kind, Record, Stage};
 use crate::trace::{Step, Trace};
 use crate::Sabotage;
@@ -109,10 +110,8 @@ pub struct World {
     pub silent: u32,
     /// The serial number of the operation that was queued last for the first time, lines apart.
     pub last_in_queue: u64,
-    /// The same for each file that has a position.
-    pub last_in_line: HashMap<usize, u64>,
-    /// Which operation runs at a file's position.
-    pub running_in_line: HashMap<usize, u64>,
+    /// Who takes turns, and the positions of files.
+    pub lines: Lines,
     /// Slots whose cancel was queued since the last flush ended.
     pub attempted: Vec<u32>,
     /// Operations with a timeout that were submitted since then.
@@ -171,8 +170,7 @@ impl World {
             delivered: 0,
             silent: 0,
             last_in_queue: 0,
-            last_in_line: HashMap::new(),
-            running_in_line: HashMap::new(),
+            lines: Lines::default(),
             attempted: Vec::new(),
             timeouts: Vec::new(),
             clock_read_at: now,

@@ -177,7 +177,9 @@ pub trait Kernel {
         crate::descriptor::look(number)
     }
 
-    /// How this kernel must be given an operation on a file of a kind. `is_wanted`: its client asked for `IOSQE_ASYNC`.
+    /// How this kernel must be given an operation on a file of a kind. `is_wanted`: its client asked for `IOSQE_ASYNC`. Where he
+    /// did not, reads and writes of pipes, sockets, what has no name, devices that never wait, regular files of this machine and
+    /// block devices are plain, and it need not be asked.
     fn way(&self, _number: RawFd, kind: FileKind, access: Access, is_wanted: bool) -> Way {
         match (kind, access) {
             (FileKind::Fuse, Access::Poll | Access::Read | Access::Write)

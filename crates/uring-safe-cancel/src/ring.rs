@@ -451,5 +451,8 @@ mod fake_tests;
 #[path = "ring/judgement_tests.rs"]
 mod judgement_tests;
 #[cfg(test)]
+#[path = "ring/protocol_tests.rs"]
+mod protocol_tests;
+#[cfg(test)]
 #[path = "ring/ring_tests.rs"]
 mod tests;

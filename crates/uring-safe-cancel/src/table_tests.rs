@@ -459,6 +459,37 @@ fn clause_6_no_mistaken_identity_generations_never_leave_their_bits() {
     }
 }
 
+#[test]
+fn clause_3_memory_the_payload_stays_while_the_kernel_polls_or_pauses_for_it() {
+    let mut table = table();
+    let key = submit(&mut table, 7);
+    // An attempt, a poll; an attempt, a pause, a poll.
+    for event in
+        [Event::TargetNotReady, completed(1), Event::TargetNotReady, completed(0), completed(1)]
+    {
+        let Outcome { actions, settled } = table.apply(key, event);
+        assert!(actions.resubmit && settled.is_none(), "{event:?}");
+        assert_eq!((table.payload(key), table.in_flight(), table.waiting()), (Some(&7), 0, 1));
+        table.enqueue_first(key);
+        assert_eq!(table.next_waiting(), Some(key));
+        table.submitted(key, false);
+        assert_eq!((table.payload(key), table.in_flight(), table.waiting()), (Some(&7), 1, 0));
+    }
+    table.apply(key, Event::TargetNotReady);
+    table.enqueue_first(key);
+    table.next_waiting();
+    table.submitted(key, false);
+    // Asked during a pause: the payload comes back with the pause's own CQE, and not before.
+    assert!(table.apply(key, Event::CancelAsked).settled.is_none());
+    assert_eq!(table.payload(key), Some(&7));
+    assert_eq!(table.next_cancel(), Some(key));
+    table.apply(key, Event::CancelIssued);
+    assert!(table.apply(key, Event::CancelAnswered(0)).settled.is_none());
+    let settled = table.apply(key, completed(-libc::ECANCELED)).settled.expect("it ended");
+    assert_eq!((settled.payload, settled.verdict, settled.attempts), (7, Verdict::Cancelled, 1));
+    assert_eq!((table.in_flight(), table.unsettled(), table.payload(key)), (0, 0, None));
+}
+
 // The random driver.
 
 struct Random(u64);
@@ -603,7 +634,15 @@ impl Driver {
         if more {
             self.kernel.push((key, followed + 1));
         }
-        self.apply(key, Event::TargetCompleted { result, more, notification });
+        let is_miss =
+            result == -libc::EAGAIN && !more && !notification && key.slot.is_multiple_of(2);
+        self.apply(
+            key,
+            match is_miss {
+                true => Event::TargetNotReady,
+                false => Event::TargetCompleted { result, more, notification },
+            },
+        );
     }
 
     fn step(&mut self, random: &mut Random) {

@@ -27,7 +27,7 @@ impl Client {
         let mut waiting = 0;
         for record in world.slots.iter().filter(|record| record.is_live()) {
             if record.stage == Stage::Away {
-                let is_parked = record.in_line && is_behind(record, &world);
+                let is_parked = is_behind(record, &world);
                 waiting += u32::from(!is_parked);
             }
             if let Some(due) = due(record, &world) {
@@ -76,7 +76,8 @@ impl Client {
         let Some(&[before, _, _]) = self.refused_at.last_chunk::<3>() else { return };
         for record in world.slots.iter().filter(|record| record.is_live()) {
             // What the kernel had may be over, reaped, and delivered by the next flush.
-            let waits = record.submissions == 0 && record.kind != Kind::Close;
+            let waits =
+                record.submissions == 0 && record.kind != Kind::Close && record.told.is_none();
             let due = record.timeout.zip(record.timeout_from);
             let due = due.map(|(time, from)| from.saturating_add(nanoseconds(time)));
             let is_late = waits && due.is_some_and(|due| due < before);
@@ -85,12 +86,11 @@ impl Client {
     }
 }
 
-/// Whether another operation runs at its file's position.
+/// Whether another operation stands in its line.
 fn is_behind(record: &Record, world: &World) -> bool {
-    record.target.is_some_and(|target| {
+    record.line().is_some_and(|line| {
         world.slots.iter().any(|other| {
-            let same = other.target.is_some_and(|theirs| theirs.file == target.file);
-            other.is_live() && other.in_line && same && other.serial != record.serial
+            other.is_live() && other.serial != record.serial && other.line() == Some(line)
         })
     })
 }

@@ -9,6 +9,7 @@ use std::ffi::CString;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
+use uring_safe_cancel::descriptor::FileKind;
 use uring_safe_cancel::operation::{
     Close, Nop, Open, Poll, Read, ReadVectored, Sleep, Sync, Vectors, VectorsError, Write,
     WriteVectored, CURRENT_POSITION,
@@ -103,6 +104,7 @@ impl Client {
                 let number = given.unwrap_or_else(|| duplicate(self.files.opens())).into_raw_fd();
                 self.world().closing.insert(number);
                 record.closes = number;
+                record.is_elsewhere = self.files.are_opens_elsewhere();
                 Close::new(number).into()
             }
             Kind::Sync => {
@@ -200,18 +202,49 @@ impl Client {
     /// A file and where in it.
     fn place(&mut self, record: &mut Record) -> (Descriptor, u64) {
         let position = self.world().configuration.client.position;
-        let current = position.happens(&mut self.random);
-        record.offset = if current { CURRENT_POSITION } else { self.random.u64(..1 << 40) };
+        /// Where there is no position, to name one is a mistake, which few make.
+        const MISTAKES: u8 = 16;
         let descriptor = self.descriptor(record);
         let file = record.target.map_or(0, |target| target.file);
-        record.in_line = current && self.files.list[file].has_position;
+        let has_position = self.files.list[file].has_position;
+        let current = match has_position {
+            true => position.happens(&mut self.random),
+            false => self.random.u8(..MISTAKES) != 0,
+        };
+        record.offset = if current { CURRENT_POSITION } else { self.random.u64(..1 << 40) };
+        record.at_position = current && has_position;
+        record.waits = self.files.list[file].waits;
+        record.moves = self.files.list[file].moves(record);
         (descriptor, record.offset)
+    }
+
+    /// What the system call says at once, and io_uring does not.
+    pub(super) fn tell(&mut self, record: &mut Record) {
+        let Some(target) = record.target else { return };
+        if !record.kind.reads() && !record.kind.writes() {
+            return;
+        }
+        let is_placed = record.offset != CURRENT_POSITION;
+        let is_empty = record.length == 0;
+        let is_vectored = matches!(record.kind, Kind::ReadVectored | Kind::WriteVectored);
+        let says_nothing = match target.kind {
+            FileKind::Pipe | FileKind::PromptDevice => true,
+            FileKind::Anonymous => record.kind.writes() || is_vectored,
+            _ => false,
+        };
+        let has_position = self.files.list[target.file].has_position;
+        record.told = match (is_placed && !has_position, is_empty && says_nothing) {
+            (true, _) => Some(-libc::ESPIPE),
+            (_, true) => Some(0),
+            _ => None,
+        };
     }
 
     fn descriptor(&mut self, record: &mut Record) -> Descriptor {
         let index = self.random.usize(..self.files.usable());
         let file = &self.files.list[index];
-        let mut target = Target { number: file.number, file: index, inode: file.inode };
+        let mut target =
+            Target { number: file.number, file: index, inode: file.inode, kind: file.kind };
         let held = self.world().configuration.client.held;
         // A line belongs to a number, so that files with a position go by their number.
         if file.has_position || !held.happens(&mut self.random) {

@@ -269,6 +269,8 @@ impl Client {
             assert!(is_whole, "clause 3: memory that the kernel still had was given to another");
         }
         let numbers = leaked_numbers(&leaked);
+        let events = leaked.iter().filter(|r| r.is_elsewhere && r.submissions > 0);
+        let events: Vec<RawFd> = events.filter_map(|record| record.number).collect();
         let has_leaked = !leaked.is_empty();
         drop(world);
         drop(others);
@@ -280,7 +282,8 @@ impl Client {
             let closing = std::mem::take(&mut world.closing);
             opened.chain(closing).collect()
         };
-        late.into_iter().chain(numbers).for_each(crate::kernel::close);
+        events.iter().for_each(|&event| crate::kernel::await_event(event));
+        late.into_iter().chain(numbers).chain(events).for_each(crate::kernel::close);
         self.files.close();
         assert_eq!(self.files.open(), 0, "clause 5: a descriptor of the ring's is left open");
         if has_leaked {

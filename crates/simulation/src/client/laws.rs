@@ -4,6 +4,15 @@ use super::Client;
 use crate::record::{CANCEL_RESERVE, TIMER_RESERVE};
 
 impl Client {
+    /// Each position is the sum of what has come.
+    pub(super) fn check_positions(&self) {
+        let world = self.world.borrow();
+        let files = self.files.list.iter().enumerate().filter(|(_, file)| file.has_position);
+        files.for_each(|(index, file)| {
+            world.check_position(index, file.number, self.ring.is_given_up());
+        });
+    }
+
     pub(super) fn check_laws(&self) {
         let stats = self.ring.stats();
         let world = self.world.borrow();

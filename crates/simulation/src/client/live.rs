@@ -101,10 +101,12 @@ impl Client {
         if is_needed || self.files.list[index].has_position {
             return;
         }
-        let new = File::pipe().expect("a pipe for the client");
+        let new = File::pipe(&mut self.random).expect("a pipe for the client");
         if self.files.replace(index, new) {
             self.count(Fault::NumberReused);
         }
+        let file = &self.files.list[index];
+        self.world.borrow_mut().know(index, file);
     }
 
     /// Flushes if there is a reason, or else waits for one.

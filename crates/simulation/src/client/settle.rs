@@ -4,7 +4,7 @@ use super::{Client, Kept};
 use crate::coverage::Fault;
 use crate::kernel::nanoseconds;
 use crate::pattern::UNTOUCHED;
-use crate::record::{is_interruption, Kind, Record, Stage, MOST_INTERRUPTIONS};
+use crate::record::{is_interruption, Asks, Kind, Record, Stage, MOST_INTERRUPTIONS};
 use crate::trace::Step;
 use uring_safe_cancel::{Completion, Verdict};
 
@@ -32,11 +32,22 @@ impl Client {
             record.given_up = verdict == Verdict::Stuck;
             let submissions = record.submissions;
             // A result that came in the flush that gave up is too late.
-            let is_late = record.given_up && record.stage == Stage::Away && record.kind.reads();
-            let late_bytes = if is_late { record.count.unwrap_or(0) as u64 } else { 0 };
+            let is_late = record.given_up && record.stage == Stage::Away;
+            let is_attempt = record.asks == Asks::Attempt;
+            let late_bytes = match record.count {
+                Some(count) if is_late && is_attempt && record.kind.reads() => count as u64,
+                _ => 0,
+            };
+            let waited = !is_attempt && verdict == Verdict::Cancelled;
             let is_worn_out = verdict == Verdict::Failed(libc::EINTR) && record.is_worn_out();
             let was_late = draining && submissions > 0 && verdict != Verdict::Stuck;
             world.delivered -= late_bytes;
+            if is_late {
+                world.forget_move(key);
+            }
+            if waited {
+                world.coverage.count(Fault::WaitCancelled);
+            }
             if is_worn_out {
                 world.coverage.count(Fault::StormEnded);
             }
@@ -240,10 +251,14 @@ fn check_verdict(record: &Record, completion: &Completion<u64>, stage: Stage) {
     if record.submissions == 0 {
         let expected = match record.kind {
             Kind::Close => Verdict::Completed(0),
-            _ => Verdict::Cancelled,
+            _ => match record.told {
+                Some(count @ 0..) => Verdict::Completed(count),
+                Some(error) => Verdict::Failed(-error),
+                None => Verdict::Cancelled,
+            },
         };
         assert_eq!(verdict, expected, "clause 1: never submitted: {record:?}");
-        assert!(cancel_asked || record.kind == Kind::Close);
+        assert!(cancel_asked || record.kind == Kind::Close || record.told.is_some());
         return;
     }
     let expected = record.expected(cancel_asked);

@@ -2,9 +2,11 @@
 
 use super::Client;
 use crate::coverage::Fault;
+use crate::record::Asks;
 use crate::record::{Kind, Record, Stage};
 use crate::record::{CANCEL_RESERVE, TIMER_RESERVE};
 use crate::trace::Step;
+use crate::Sabotage;
 use std::time::Duration;
 use uring_safe_cancel::{Extra, Key, Operation, Refusal};
 
@@ -23,12 +25,9 @@ impl Client {
         let Some((operation, mut record)) = self.build() else { return false };
         let extra = self.extra();
         record.timeout = extra.timeout;
-        // Where open(2) may wait, only a worker waits as it does.
-        let is_open = record.kind == Kind::Open;
-        let waits = is_open && record.flags & libc::O_NONBLOCK as u32 == 0;
-        record.needs_worker = waits;
-        record.wants_async = (extra.asynchronous || waits) && record.kind != Kind::Close;
+        record.wants_async = extra.asynchronous;
         record.submitted_at = self.now();
+        self.tell(&mut record);
         let (serial, kind, held) = (record.serial, record.kind, record.held);
         let fate = self.fate(&record);
         self.world().note(Step::Submit(serial, kind.name()));
@@ -53,6 +52,7 @@ impl Client {
                 let expected = match refused.refusal {
                     Refusal::QueueFull => Fate::QueueFull,
                     Refusal::Closed => Fate::Closed,
+                    Refusal::Workers(limit) => panic!("no worker for {serial}: {limit}"),
                     Refusal::Forbidden(errno) => panic!("forbidden for ever: {errno}"),
                     Refusal::Descriptor(error) => panic!("no duplicate of {serial}: {error}"),
                 };
@@ -87,10 +87,10 @@ impl Client {
             stats.in_flight < most && stats.in_flight + world.cancels + TIMER_RESERVE < completions;
         let queue_limit = world.configuration.options.queue_limit;
         let has_room = stats.queued < queue_limit || (stats.in_flight < most && stats.queued == 0);
-        if !self.is_open {
-            Fate::Closed
-        } else if record.kind == Kind::Close && !may_submit {
+        if record.kind == Kind::Close && !(self.is_open && may_submit && has_room) {
             Fate::ClosedAtOnce
+        } else if !self.is_open {
+            Fate::Closed
         } else if has_room {
             Fate::Taken
         } else {
@@ -106,15 +106,22 @@ impl Client {
         world.bind(key);
         world.coverage.operations += 1;
         let record = world.record(key);
-        if record.stage == Stage::Away {
-            let fault = if record.in_line { Fault::Parked } else { Fault::Waited };
-            world.coverage.count(fault);
-        }
-        // Only what the kernel has not looked up yet needs its number.
+        let is_asked = record.way.is_some();
+        let must_ask = record.target.is_some_and(|target| {
+            let is_plain = crate::lines::is_plain(target.kind);
+            record.told.is_none() && (record.wants_async || !is_plain)
+        });
+        assert!(is_asked || !must_ask, "clause 2: how it must run: {record:?}");
+        let fault = match (record.told, record.stage, record.line()) {
+            (Some(_), ..) => Some(Fault::Told),
+            (None, Stage::Away, Some(_)) => Some(Fault::Parked),
+            (None, Stage::Away, None) => Some(Fault::Waited),
+            _ => None,
+        };
+        fault.into_iter().for_each(|fault| world.coverage.count(fault));
+        // What a number means is believed until the end of the flush.
         let record = world.record(key);
-        if record.stage == Stage::Queued && record.is_borrowed {
-            self.unlooked.extend(record.target.map(|target| target.file));
-        }
+        self.unlooked.extend(record.target.map(|target| target.file));
         if timeout.is_some() {
             world.timeouts.push(key);
         }
@@ -137,7 +144,13 @@ impl Client {
     /// Asks for an operation's cancellation.
     pub(super) fn cancel(&mut self, key: Key) {
         self.world().note(Step::Cancel(key));
-        let is_taken = self.ring.cancel(key);
+        let is_forgotten = {
+            let world = self.world();
+            let record = &world.slots[key.slot() as usize];
+            let waits = record.asks != Asks::Attempt && record.generation == key.generation();
+            world.sabotage == Some(Sabotage::ForgetWish) && waits && record.is_live()
+        };
+        let is_taken = is_forgotten || self.ring.cancel(key);
         self.is_dirty = true;
         let mut world = self.world.borrow_mut();
         let now = world.now;
@@ -155,6 +168,7 @@ impl Client {
             return;
         }
         assert_ne!(record.kind, Kind::Close, "a close was cancelled");
+        assert_eq!(record.told, None, "what was over was cancelled");
         let fault = match (record.asked_at, record.stage) {
             (Some(_), _) => Some(Fault::RepeatedCancel),
             (None, Stage::Away) => Some(Fault::CancelledWaiting),
@@ -187,7 +201,9 @@ impl Client {
         let (mut candidates, mut doubtful) = (0, 0);
         for record in &mut world.slots {
             let is_wanted = number.is_none() || record.target.map(|t| t.number) == number;
-            if !record.is_live() || record.kind == Kind::Close || !is_wanted {
+            // What was known without the kernel is over.
+            let is_over = !record.is_live() || record.told.is_some();
+            if is_over || record.kind == Kind::Close || !is_wanted {
                 continue;
             }
             candidates += 1;

@@ -65,6 +65,42 @@ pub fn inode(number: RawFd) -> Option<u64> {
     Some(unsafe { status.assume_init() }.st_ino)
 }
 
+/// lseek(2).
+pub fn seek(number: RawFd, by: i64, whence: libc::c_int) -> i64 {
+    // SAFETY: the call takes integers.
+    let position = unsafe { libc::lseek64(number, by, whence) };
+    assert!(position >= 0, "lseek: {}", io::Error::last_os_error());
+    position
+}
+
+/// Appends to a file in memory.
+pub fn grow(number: RawFd, by: u32) {
+    let end = seek_end(number) + i64::from(by);
+    // SAFETY: the call takes integers.
+    let grown = unsafe { libc::ftruncate64(number, end) };
+    assert_eq!(grown, 0, "ftruncate: {}", io::Error::last_os_error());
+}
+
+/// How long a file is, without moving its position.
+pub fn seek_end(number: RawFd) -> i64 {
+    let mut status = std::mem::MaybeUninit::<libc::stat64>::uninit();
+    // SAFETY: the pointer is to a stat of this frame, which the call fills if it succeeds.
+    let result = unsafe { libc::fstat64(number, status.as_mut_ptr()) };
+    assert_eq!(result, 0, "fstat: {}", io::Error::last_os_error());
+    // SAFETY: the call succeeded.
+    unsafe { status.assume_init() }.st_size
+}
+
+/// Waits until an eventfd is readable, in real time.
+pub fn await_event(number: RawFd) {
+    let mut poll = libc::pollfd { fd: number, events: libc::POLLIN, revents: 0 };
+    // SAFETY: the pointer is to a pollfd of this frame.
+    while unsafe { libc::poll(&mut poll, 1, -1) } != 1 {
+        let error = io::Error::last_os_error();
+        assert_eq!(error.kind(), io::ErrorKind::Interrupted, "poll: {error}");
+    }
+}
+
 /// A new descriptor of the same file.
 pub fn duplicate(number: RawFd) -> RawFd {
     // SAFETY: the call takes integers; what it makes is the caller's.

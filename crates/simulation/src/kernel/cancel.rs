@@ -1,7 +1,7 @@
 //! What cancels do, and what they answer: two things that have little to do with each other.
 
 use crate::coverage::Fault;
-use crate::record::{Stage, RESTARTS};
+use crate::record::{Asks, Stage, RESTARTS};
 use crate::world::{Event, World};
 
 /// What a cancel may answer, whether it worked or was lost.
@@ -84,7 +84,8 @@ impl World {
             self.await_event(slot, delay, |awaited| Event::Finish(slot, awaited, -errno));
             return;
         }
-        if self.slots[slot as usize].length > 0 {
+        let record = &self.slots[slot as usize];
+        if record.length > 0 && record.asks == Asks::Attempt {
             self.coverage.count(Fault::CancelledWithBytes);
         }
         self.conclude(slot);

@@ -2,12 +2,14 @@
 
 use super::access;
 use crate::coverage::Fault;
-use crate::record::{Kind, Stage, RESTARTS};
+use crate::lines::Moves;
+use crate::record::{Asks, Kind, Stage, RESTARTS};
 use crate::trace::Step;
 use crate::world::{Event, World};
 use crate::Sabotage;
 use std::os::fd::RawFd;
-use uring_safe_cancel::kernel::Cqe;
+use uring_safe_cancel::kernel::{Cqe, Submission};
+use uring_safe_cancel::tag::Tag;
 
 impl World {
     /// An operation makes progress: it fails, it transfers a part, or it ends.
@@ -29,10 +31,12 @@ impl World {
                 self.coverage.count(Fault::ErrorAfterMore);
             }
             let notification = self.configuration.kernel.notification;
-            if record.kind.writes() && notification.happens(&mut self.random) {
+            let is_attempt = record.asks == Asks::Attempt;
+            if is_attempt && record.kind.writes() && notification.happens(&mut self.random) {
                 // A zero-copy send that fails says so first, and then that the memory is free.
                 let tag = record.tag;
-                self.slots[slot as usize].error = -errno;
+                let record = &mut self.slots[slot as usize];
+                (record.error, record.followed) = (-errno, true);
                 self.coverage.count(Fault::NotificationAfterError);
                 self.post(tag, -errno, true, false);
                 self.await_event(slot, delay, |awaited| Event::Notify(slot, awaited));
@@ -43,7 +47,8 @@ impl World {
         }
         let record = &self.slots[slot as usize];
         let left = record.length - record.done;
-        let transfers = record.kind.reads() || record.kind.writes();
+        let transfers =
+            record.asks == Asks::Attempt && (record.kind.reads() || record.kind.writes());
         let habits = &self.configuration.kernel;
         if transfers && left > 1 && record.done == 0 && habits.more.happens(&mut self.random) {
             let count = self.random.u32(1..left);
@@ -60,9 +65,11 @@ impl World {
         let delay = self.delay();
         let habits = &self.configuration.kernel;
         let record = &self.slots[slot as usize];
-        if record.kind.writes() && habits.notification.happens(&mut self.random) {
+        let is_attempt = record.asks == Asks::Attempt;
+        if is_attempt && record.kind.writes() && habits.notification.happens(&mut self.random) {
             let tag = record.tag;
             let record = &mut self.slots[slot as usize];
+            record.followed = true;
             record.count = Some(record.count.unwrap_or(0) + result);
             self.post(tag, result, true, false);
             self.await_event(slot, delay, |awaited| Event::Notify(slot, awaited));
@@ -76,6 +83,7 @@ impl World {
         self.coverage.count(Fault::More);
         self.transfer(slot, count);
         let record = &mut self.slots[slot as usize];
+        record.followed = true;
         record.count = Some(record.count.unwrap_or(0) + count as i32);
         let tag = record.tag;
         self.post(tag, count as i32, true, false);
@@ -128,6 +136,11 @@ impl World {
 
     fn success(&mut self, slot: u32) -> i32 {
         let record = &self.slots[slot as usize];
+        match record.asks {
+            Asks::Attempt => {}
+            Asks::Poll => return i32::from([libc::POLLIN, libc::POLLERR][self.random.usize(..2)]),
+            Asks::Pause(_) => return -libc::ETIME,
+        }
         match record.kind {
             Kind::Nop | Kind::Sync => 0,
             Kind::Sleep => -libc::ETIME,
@@ -159,6 +172,7 @@ impl World {
         let record = &mut self.slots[slot as usize];
         let from = record.done;
         record.done += count;
+        self.move_by_kernel(slot, count);
         self.coverage.bytes += u64::from(count);
         let record = &self.slots[slot as usize];
         if record.kind.writes() {
@@ -195,13 +209,27 @@ impl World {
     }
 
     fn close(&mut self, slot: u32) {
-        let number: RawFd = self.slots[slot as usize].closes;
+        let record = &self.slots[slot as usize];
+        if record.is_elsewhere {
+            // The clock is virtual, and the thread is not.
+            access::await_event(record.number.expect("an event"));
+            return;
+        }
+        let number: RawFd = record.closes;
         assert!(self.closing.remove(&number), "clause 6: a number that nobody gave away");
         access::close(number);
     }
 
     /// Breaks the boundary on purpose: then the checks must fail.
     pub(super) fn spoil(&mut self, sabotage: Sabotage, mut cqe: Cqe, slot: u32) -> Cqe {
+        let record = &self.slots[slot as usize];
+        let was_polled = record.asks != Asks::Attempt && record.asked_at.is_some();
+        if let (Sabotage::RetryAfterCancel, true, Some(tag), Some(work)) =
+            (sabotage, was_polled, Tag::from_user_data(cqe.user_data), record.attempt)
+        {
+            let asynchronous = record.needs_worker();
+            let _ = self.queue(&Submission { tag, work, asynchronous });
+        }
         let record = &mut self.slots[slot as usize];
         match sabotage {
             Sabotage::FinalBeforeMemory if cqe.more => {
@@ -210,6 +238,13 @@ impl World {
             }
             Sabotage::DiscardOnCancel if record.asked_at.is_some() && cqe.result > 0 => {
                 cqe.result = -libc::ECANCELED;
+            }
+            Sabotage::KeepPosition
+                if record.moves == Moves::Reserved && record.next().is_none() =>
+            {
+                // What the ring gives back is taken again.
+                let left = i64::from(record.length) - i64::from(record.count.unwrap_or(0));
+                super::access::seek(record.number.unwrap_or(-1), left, libc::SEEK_CUR);
             }
             Sabotage::ShortenResult if record.kind.reads() && cqe.result > 1 && !cqe.more => {
                 cqe.result -= 1;

@@ -1,10 +1,11 @@
 //! An SQE is queued: is the ring allowed to?
 
 use crate::coverage::Fault;
-use crate::record::{Kind, Record, Stage};
+use crate::record::{Asks, Kind, Record, Stage};
 use crate::record::{CANCEL_RESERVE, TIMER_RESERVE};
 use crate::trace::Step;
 use crate::world::World;
+use crate::Sabotage;
 use std::os::fd::RawFd;
 use uring_safe_cancel::kernel::{QueueFull, Submission, Work};
 use uring_safe_cancel::tag::{Kind as TagKind, Tag};
@@ -33,6 +34,7 @@ pub(super) fn name(work: &Work) -> &'static str {
 impl World {
     /// Puts an SQE into the queue.
     pub(super) fn queue(&mut self, submission: &Submission) -> Result<(), QueueFull> {
+        let submission = &self.sabotaged(*submission);
         assert!(!self.is_over, "an SQE of a ring that is gone");
         if self.submissions.len() >= self.configuration.entries as usize {
             self.coverage.count(Fault::SubmissionQueueFull);
@@ -86,18 +88,32 @@ impl World {
         assert_eq!(record.stage, Stage::Away, "clause 6: submitted while it is on its way");
         assert_eq!(record.attempts, 0, "clause 4: submitted again after a cancel: {record:?}");
         assert_eq!(record.asked_at, None, "clause 4: submitted although cancelled: {record:?}");
+        assert_eq!(record.told, None, "submitted, although its result is known: {record:?}");
         if record.submissions == 0 {
-            assert_eq!(asynchronous, record.wants_async, "IOSQE_ASYNC of {record:?}");
+            assert_eq!(asynchronous, record.is_for_worker(), "IOSQE_ASYNC of {record:?}");
         } else {
             assert_ne!(record.kind, Kind::Close, "clause 6: a close is submitted twice");
-            assert!(record.is_to_be_repeated(), "clause 1: submitted again: {record:?}");
+            let asks = record.next();
+            let asks = asks.unwrap_or_else(|| panic!("clause 1: submitted again: {record:?}"));
             let is_refused = record.is_refused();
-            let fault = if is_refused { Fault::ResubmittedPlain } else { Fault::Resubmitted };
-            self.coverage.count(fault);
-            let expected = record.asynchronous && !is_refused;
+            self.coverage.count(match (is_refused, asks) {
+                (true, _) => Fault::ResubmittedPlain,
+                (false, Asks::Attempt) => Fault::Resubmitted,
+                (false, Asks::Poll) => Fault::Polled,
+                (false, Asks::Pause(_)) => Fault::Paused,
+            });
+            let is_attempt = asks == Asks::Attempt;
+            let was_attempt = record.asks == Asks::Attempt;
+            let for_worker = record.needs_worker() || was_attempt && record.asynchronous;
+            let expected = is_attempt && for_worker && !is_refused;
             assert_eq!(asynchronous, expected, "clause 4: IOSQE_ASYNC of {record:?}");
+            if was_attempt && !is_attempt {
+                record.misses += 1;
+            }
+            record.asks = asks;
         }
         record.submissions += 1;
+        record.followed = false;
         record.asynchronous = asynchronous;
         record.stage = Stage::Queued;
         record.tag = submission.tag.user_data();
@@ -106,13 +122,34 @@ impl World {
         record.count = None;
         record.error = 0;
         record.is_executed = false;
-        let (number, pointed) = described(record, &submission.work);
-        if record.submissions == 1 {
-            let own = record.target.map(|target| target.number);
-            record.is_borrowed = own == number && !record.is_held;
+        if record.kind == Kind::Close && record.is_elsewhere {
+            // A thread has it.
+            assert!(self.closing.remove(&record.closes), "clause 6: closed twice");
+            self.coverage.count(Fault::ClosedElsewhere);
         }
-        record.number = number;
-        record.pointed = pointed;
+        let own = record.target.map(|target| target.number);
+        match (record.asks, submission.work) {
+            (Asks::Attempt, work) => {
+                let (number, pointed) = described(record, &work);
+                if record.submissions == 1 {
+                    record.is_borrowed = own == number && !record.is_held;
+                }
+                record.number = number;
+                record.pointed = pointed;
+                record.attempt = Some(work);
+            }
+            (Asks::Poll, Work::Poll { descriptor, events }) => {
+                let wanted = if record.kind.writes() { libc::POLLOUT } else { libc::POLLIN };
+                assert_eq!(events, wanted as u32, "clause 2: a poll for nothing: {record:?}");
+                let is_kept = own != Some(descriptor) || record.is_held;
+                assert!(is_kept, "clause 3: a number is polled that may be closed: {record:?}");
+                record.number = Some(descriptor);
+            }
+            (Asks::Pause(expected), Work::Pause { number }) => {
+                assert_eq!(number, expected, "clause 2: another pause: {record:?}");
+            }
+            (_, work) => panic!("clause 2: {work:?} before the poll of {record:?}"),
+        }
         for (address, _) in pieces(record) {
             let other = self.in_use.insert(address, slot);
             assert_eq!(other, None, "clause 3: memory that the kernel still has");
@@ -123,13 +160,14 @@ impl World {
     fn check_turn(&mut self, key: Key) {
         let record = &self.slots[key.slot() as usize];
         let serial = record.serial;
-        match record.target.filter(|_| record.in_line) {
-            Some(target) => {
-                let running = self.running_in_line.insert(target.file, serial);
-                assert_eq!(running, None, "clause 7: two operations at one position");
-                let last = self.last_in_line.entry(target.file).or_default();
-                assert!(serial >= *last, "clause 7: {serial} after {last} at one position");
+        match record.line() {
+            Some(line) => {
+                let running = self.lines.running.insert(line, key.slot());
+                assert_eq!(running, None, "clause 7: two operations in {line:?}");
+                let last = self.lines.last.entry(line).or_default();
+                assert!(serial >= *last, "clause 7: {serial} after {last} in {line:?}");
                 *last = serial;
+                self.take_position(key.slot());
             }
             None if record.submissions == 0 => {
                 let last = self.last_in_queue;
@@ -138,6 +176,35 @@ impl World {
             }
             None => {}
         }
+    }
+
+    /// What a broken library would have submitted.
+    fn sabotaged(&self, mut submission: Submission) -> Submission {
+        let (Some(sabotage), TagKind::Target) = (self.sabotage, submission.tag.kind()) else {
+            return submission;
+        };
+        let record = self.slots.get(submission.tag.key().slot() as usize);
+        let is_polled = |record: &&Record| record.next() == Some(Asks::Poll);
+        let is_new = self.submitting.as_ref();
+        let at_position = is_new.or(record).is_some_and(|record| record.at_position);
+        match (sabotage, record.filter(is_polled), &mut submission.work) {
+            (Sabotage::SkipPoll, Some(record), Work::Poll { .. }) => {
+                submission.work = record.attempt.unwrap_or(submission.work);
+            }
+            (Sabotage::PollNumber, Some(record), Work::Poll { descriptor, .. }) => {
+                *descriptor = record.target.map_or(*descriptor, |target| target.number);
+            }
+            (
+                Sabotage::ForgetOffset,
+                _,
+                Work::Read { offset, .. }
+                | Work::Write { offset, .. }
+                | Work::Readv { offset, .. }
+                | Work::Writev { offset, .. },
+            ) if at_position => *offset = u64::MAX,
+            _ => {}
+        }
+        submission
     }
 
     fn queue_cancel(&mut self, submission: &Submission) {
@@ -189,20 +256,24 @@ fn described(record: &Record, work: &Work) -> (Option<RawFd>, usize) {
     let (kind, number, pointed, same) = match *work {
         Work::Nop => (Kind::Nop, None, 0, true),
         Work::Read { descriptor, address, length, offset } => {
-            let same = (Some((address, length)), offset) == (first, record.offset);
+            let same = (Some((address, length)), offset) == (first, record.wanted_offset());
             (Kind::Read, Some(descriptor), 0, same)
         }
         Work::Write { descriptor, address, length, offset } => {
-            let same = (Some((address, length)), offset) == (first, record.offset);
+            let same = (Some((address, length)), offset) == (first, record.wanted_offset());
             (Kind::Write, Some(descriptor), 0, same)
         }
         Work::Readv { descriptor, vectors, count: parts, offset } => {
-            let same = (parts, offset) == (count, record.offset);
+            let same = (parts, offset) == (count, record.wanted_offset());
             (Kind::ReadVectored, Some(descriptor), vectors, same)
         }
         Work::Writev { descriptor, vectors, count: parts, offset } => {
-            let same = (parts, offset) == (count, record.offset);
+            let same = (parts, offset) == (count, record.wanted_offset());
             (Kind::WriteVectored, Some(descriptor), vectors, same)
+        }
+        // Whose end the thread tells by it.
+        Work::Poll { descriptor, events } if record.kind == Kind::Close && record.is_elsewhere => {
+            (Kind::Close, Some(descriptor), 0, events == libc::POLLIN as u32)
         }
         Work::Poll { descriptor, events } => {
             (Kind::Poll, Some(descriptor), 0, events == record.flags)
@@ -212,7 +283,10 @@ fn described(record: &Record, work: &Work) -> (Option<RawFd>, usize) {
             let same = flags == record.flags as i32 | libc::O_CLOEXEC && mode == 0o600;
             (Kind::Open, None, path, same)
         }
-        Work::Close { descriptor } => (Kind::Close, None, 0, descriptor == record.closes),
+        Work::Close { descriptor } => {
+            let same = descriptor == record.closes && !record.is_elsewhere;
+            (Kind::Close, None, 0, same)
+        }
         Work::Sync { descriptor, data_only } => {
             (Kind::Sync, Some(descriptor), 0, data_only == (record.flags != 0))
         }

@@ -2,7 +2,7 @@
 
 use super::queue::name;
 use crate::coverage::Fault;
-use crate::record::{Kind, Stage};
+use crate::record::{Asks, Kind, Stage};
 use crate::trace::Step;
 use crate::world::{Event, World};
 use std::time::Duration;
@@ -53,8 +53,12 @@ impl World {
             record.honoured_at += 1;
         }
         self.silent += u32::from(silent);
-        let time = record.time;
-        let is_sleep = record.kind == Kind::Sleep;
+        let pause = match record.asks {
+            Asks::Pause(number) => Some(uring_safe_cancel::machine::pause(number)),
+            _ => None,
+        };
+        let time = pause.unwrap_or(record.time);
+        let is_sleep = record.kind == Kind::Sleep || pause.is_some();
         if record.silent || record.hangs && !is_sleep {
             self.slots[slot as usize].awaited = 0;
             return;
@@ -87,7 +91,7 @@ impl World {
                 let same = vectors.into_iter().all(|vector| parts.next() == Some(vector));
                 assert!(same, "clause 3: the vectors of {record:?} were overwritten");
             }
-            Kind::Sleep => {
+            Kind::Sleep if record.pointed != 0 => {
                 let time = super::access::timespec(record.pointed);
                 assert_eq!(time, record.time, "clause 3: the time of a sleep was overwritten");
             }

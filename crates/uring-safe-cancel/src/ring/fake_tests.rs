@@ -66,6 +66,8 @@ pub(super) struct State {
     pub(super) kinds: HashMap<RawFd, FileKind>,
     /// How operations on a kind are to be handed over, where a test says so.
     pub(super) ways: HashMap<FileKind, Way>,
+    /// Which numbers the ring has looked at.
+    pub(super) looked: Vec<RawFd>,
     entries: usize,
     completions: usize,
     queue: VecDeque<Submission>,
@@ -170,6 +172,13 @@ impl Fake {
         let tag = Tag::new(Kind::Target, key);
         let state = self.0.borrow();
         state.taken.iter().filter(|s| s.tag == tag).map(|s| s.asynchronous).collect()
+    }
+
+    /// What an operation's SQEs asked for.
+    pub(super) fn works(&self, key: Key) -> Vec<Work> {
+        let tag = Tag::new(Kind::Target, key);
+        let state = self.0.borrow();
+        state.taken.iter().filter(|s| s.tag == tag).map(|s| s.work).collect()
     }
 
     /// How many cancels of an operation were taken.
@@ -359,7 +368,8 @@ impl Kernel for Fake {
 
     /// What tests name by a number alone is nothing that is open; their files are.
     fn look(&self, number: RawFd) -> Look {
-        let state = self.0.borrow();
+        let mut state = self.0.borrow_mut();
+        state.looked.push(number);
         match state.kinds.get(&number) {
             Some(&kind) => Look::at(kind),
             None if number > libc::STDERR_FILENO => look(number),

@@ -91,6 +91,9 @@ impl<K: Kernel, C> Ring<K, C> {
         // What was called before must find the file open.
         self.fill();
         self.enter(0);
+        if let Operation::Close(close) = &operation {
+            self.looks.closed(close.number());
+        }
         self.stats.submitted += 1;
         let key = self.table.insert_beyond_limit(Held::new(client, operation));
         if let Some(settled) = self.table.apply(key, Event::Abandoned).settled {

@@ -159,7 +159,8 @@ impl<K: Kernel, C> Ring<K, C> {
             return true;
         }
         if let Some(held) = self.table.payload_mut(key) {
-            hold(&mut self.duplicates, held);
+            // What is closed says so itself.
+            let _ = hold(&mut self.duplicates, held);
         }
         self.table.enqueue_first(key);
         false
@@ -282,7 +283,8 @@ impl<K: Kernel, C> Ring<K, C> {
                 let held = self.table.payload(key)?;
                 let result = held.operation.translate(cqe.result);
                 let Cqe { more, notification, .. } = cqe;
-                let event = if result == -libc::EAGAIN && held.waits && !more && !notification {
+                let is_missed = result == -libc::EAGAIN && held.waits && !more && !notification;
+                let event = if is_missed && self.may_wait(key) {
                     Event::TargetNotReady
                 } else {
                     Event::TargetCompleted { result, more, notification }
@@ -310,18 +312,22 @@ impl<K: Kernel, C> Ring<K, C> {
         }
     }
 
+    /// Whether an operation that found nothing there can wait for it: not if its number was closed meanwhile, and nobody holds
+    /// the file.
+    #[cold]
+    fn may_wait(&mut self, key: Key) -> bool {
+        let is_asked = self.table.machine(key).is_some_and(Machine::is_cancel_asked);
+        let Some(held) = self.table.payload_mut(key) else { return false };
+        is_asked || hold(&mut self.duplicates, held).is_ok()
+    }
+
     /// An operation goes to the kernel once more.
     #[cold]
     fn resubmit(&mut self, key: Key) {
         let machine = self.table.machine(key);
         let is_asynchronous = machine.is_some_and(Machine::is_asynchronous);
-        let is_waiting = machine.is_some_and(|machine| machine.stage() != Stage::Attempt);
         let Some(held) = self.table.payload_mut(key) else { return };
         held.asynchronous = is_asynchronous || held.needs_worker;
-        if is_waiting {
-            // It may take long, and its number may mean another file by then.
-            hold(&mut self.duplicates, held);
-        }
         self.table.enqueue_first(key);
     }
 
@@ -450,14 +456,18 @@ fn stage_work<C>(held: &Held<C>, stage: Stage) -> (Work, bool) {
     }
 }
 
-/// Its descriptor is looked up late now. Where no duplicate can be had, the number must do.
+/// Its descriptor is looked up late now, and its number may mean another file by then. Where no duplicate can be had (EMFILE),
+/// the number must do; an error if it is closed.
 #[cold]
-fn hold<C>(duplicates: &mut Duplicates, held: &mut Held<C>) {
+fn hold<C>(duplicates: &mut Duplicates, held: &mut Held<C>) -> std::io::Result<()> {
     if let Some(place @ Descriptor::Borrowed(_)) = held.operation.descriptor_mut() {
-        if let Ok(duplicate) = duplicates.get(place.number(), None) {
-            *place = duplicate;
+        match duplicates.get(place.number(), None) {
+            Ok(duplicate) => *place = duplicate,
+            Err(error) if error.raw_os_error() == Some(libc::EBADF) => return Err(error),
+            Err(_) => {}
         }
     }
+    Ok(())
 }
 
 /// Whether what `enter` answered ends by itself.
