@@ -13,6 +13,8 @@ const { O_APPEND, O_CREAT, O_DIRECT, O_RDWR } = constants
 
 const MIB = 1 << 20
 const PAGE = 4096
+/** A direct write that does not fit on an ext4 as a whole writes nothing there, not with write(2) either. */
+const AT_ONCE = 2 * MIB
 
 /** No two pages of it are the same, so that a page that lies elsewhere is seen. */
 function content(bytes: number): Buffer {
@@ -27,7 +29,7 @@ async function writeAll(ring: Ring, fd: number, data: Buffer, vectored: boolean)
   let written = 0
   try {
     while (written < data.length) {
-      const rest = data.subarray(written)
+      const rest = data.subarray(written, written + AT_ONCE)
       const middle = Math.ceil(rest.length / 2 / PAGE) * PAGE
       const { bytesWritten } = vectored
         ? await ring.writev(fd, [rest.subarray(0, middle), rest.subarray(middle)])
@@ -62,7 +64,7 @@ const PLACES: Record<string, (t: ExecutionContext) => Full> = {
   },
   'a full ext4 (ENOSPC)': (t) => ({
     code: 'ENOSPC',
-    path: join(ext4For(t, 4 * MIB), 'file'),
+    path: join(ext4For(t, 5 * MIB), 'file'),
     bytes: 8 * MIB,
   }),
 }

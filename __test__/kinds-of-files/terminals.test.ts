@@ -8,7 +8,7 @@ import test, { type ExecutionContext } from 'ava'
 import { AbortError, Ring, TimeoutError } from 'uring-safe-cancel'
 
 import { closeAfter, fate, PATIENCE_MILLISECONDS, ringFor, until } from '../helpers.js'
-import { HOLD, isFree } from './gap.js'
+import { HOLD, isFree, LONGEST_GAP } from './gap.js'
 import { masterFor, slaveFor, type OtherEnd, type Terminal } from './terminal.js'
 
 /** More than a terminal takes in, whichever end. */
@@ -109,7 +109,8 @@ for (const [end, open] of Object.entries({ slave: slaveFor, master: masterFor })
     const terminal = await open(t, { raw: true })
     await isFree(t, 'a write', async () => {
       const sent = Buffer.alloc(MUCH, 'x')
-      await terminal.other.drain(SOON)
+      // Until then a call that waits holds the loop for longer than it may.
+      await terminal.other.drain(LONGEST_GAP + SOON)
       let written = 0
       while (written < sent.length) written += (await ring.write(terminal.fd, sent, written)).bytesWritten
       await comes(t, terminal.other, sent.length)
