@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
 import { AbortError, Ring, TimeoutError } from 'uring-safe-cancel'
 
-import { closeAfter, fate, PATIENCE_MILLISECONDS, ringFor, until } from '../helpers.js'
+import { fate, PATIENCE_MILLISECONDS, ringFor, until } from '../helpers.js'
 import { HOLD, isFree, LONGEST_GAP } from './gap.js'
 import { masterFor, slaveFor, type OtherEnd, type Terminal } from './terminal.js'
 
