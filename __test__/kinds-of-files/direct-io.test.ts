@@ -97,7 +97,7 @@ for (const [kind, make] of Object.entries(KINDS)) {
     const write = (letter: string) => ring.write(fd, ring.alloc(BLOCK).fill(letter))
     for (const letter of 'abcd') t.is((await write(letter)).bytesWritten, BLOCK)
     t.is(positionOf(fd), 4 * BLOCK)
-    await Promise.all([...'efghij'].map(write))
+    await Promise.all(Array.from('efghij', write))
     t.is(positionOf(fd), 10 * BLOCK)
     t.is(letters(path), `abcdefghij${LETTERS.slice(10).join('')}`)
   })

@@ -65,6 +65,7 @@ function bySystemCall(fd: number, { kind, bytes, letter }: Step, memory: (bytes:
       case 'write at':
         return [writeSync(fd, buffer, 0, bytes, ELSEWHERE)]
       case 'writev':
+      default:
         return [writevSync(fd, parts)]
     }
   })
@@ -87,6 +88,7 @@ async function byRing(ring: Ring, fd: number, { kind, bytes, letter }: Step): Pr
       case 'write at':
         return [(await ring.write(fd, buffer, { position: ELSEWHERE })).bytesWritten]
       case 'writev':
+      default:
         return [(await ring.writev(fd, parts)).bytesWritten]
     }
   }
@@ -194,7 +196,7 @@ for (const [name, flags] of Object.entries({ 'a file': 0, 'a file with O_DIRECT'
   test(`position of ${name}: a process that shares the open file and the ring take turns`, async (t) => {
     const ring = ringFor(t)
     const path = join(ext4For(t, 16 << 20), 'file')
-    const blocks = [...'abcdefghijkl']
+    const blocks = Array.from('abcdefghijkl')
     writeFileSync(path, Buffer.concat(blocks.map((letter) => Buffer.alloc(PAGE, letter))), { flush: true })
     const fd = openSync(path, O_RDWR | flags)
     closeAfter(t, fd)

@@ -42,6 +42,11 @@ async function writeAll(ring: Ring, fd: number, data: Buffer, vectored: boolean)
   return [written, 'no error']
 }
 
+/** The largest file that this process may write. */
+function limit(fsize: string): void {
+  execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${fsize}`])
+}
+
 interface Full {
   code: string
   path: string
@@ -53,8 +58,6 @@ interface Full {
 
 const PLACES: Record<string, (t: ExecutionContext) => Full> = {
   'the largest file that the process may have (EFBIG)': (t) => {
-    const limit = (fsize: string) =>
-      execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${fsize}`])
     limit(`${MIB}:unlimited`)
     t.teardown(() => limit('unlimited:unlimited'))
     return { code: 'EFBIG', path: join(directoryFor(t), 'file'), bytes: 3 * MIB, fits: MIB }

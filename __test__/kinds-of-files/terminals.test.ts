@@ -5,7 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 
 import test, { type ExecutionContext } from 'ava'
-import { AbortError, Ring, TimeoutError } from 'uring-safe-cancel'
+import type { Ring } from 'uring-safe-cancel'
+import { AbortError, TimeoutError } from 'uring-safe-cancel'
 
 import { fate, PATIENCE_MILLISECONDS, ringFor, until } from '../helpers.js'
 import { HOLD, isFree, LONGEST_GAP } from './gap.js'
@@ -162,6 +163,16 @@ test('a read of a terminal that waits for more bytes (VMIN) or a pause (VTIME) h
   })
 })
 
+/** What a read gets, as text. */
+async function textOf(
+  ring: Ring,
+  fd: number,
+  options: { signal?: AbortSignal; timeout?: number },
+): Promise<string> {
+  const { bytesRead, buffer } = await ring.read(fd, Buffer.alloc(64), options)
+  return buffer.toString('latin1', 0, bytesRead)
+}
+
 test('clause 4, nothing lost: a read of a terminal that waits for more bytes ends by a timeout', async (t) => {
   const ring = ringFor(t)
   const terminal = await slaveFor(t, { min: 10, time: 20 })
@@ -169,13 +180,9 @@ test('clause 4, nothing lost: a read of a terminal that waits for more bytes end
   await isFree(t, 'a read that a timeout ends', async () => {
     const controller = new AbortController()
     setTimeout(() => controller.abort(), SOON)
-    const read = async (options: object) => {
-      const { bytesRead, buffer } = await ring.read(terminal.fd, { length: 64, ...options })
-      return buffer.toString('latin1', 0, bytesRead)
-    }
-    const first = await read({ signal: controller.signal }).catch(() => '')
+    const first = await textOf(ring, terminal.fd, { signal: controller.signal }).catch(() => '')
     // Either it tells of them, or they are still there.
-    const rest = first === 'abc' ? '' : await read({ timeout: PATIENCE_MILLISECONDS })
+    const rest = first === 'abc' ? '' : await textOf(ring, terminal.fd, { timeout: PATIENCE_MILLISECONDS })
     t.is(first + rest, 'abc')
   })
 })
@@ -201,7 +208,10 @@ async function rivalry(t: ExecutionContext, terminal: Terminal, keys: number): P
           .then(({ bytesRead }) => (got += bytesRead)),
       )
       if (how === 'ABORT_ERR') return
-      if (how !== 'resolved') return void failures.push(how)
+      if (how !== 'resolved') {
+        failures.push(how)
+        return
+      }
     }
   })()
   let rival = 0
