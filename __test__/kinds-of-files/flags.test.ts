@@ -29,7 +29,7 @@ function flagsOf(fd: number): string {
 /** Everything that a ring does with a descriptor, so that the kernel waits, or is told to stop. */
 async function use(ring: Ring, fd: number, feed: () => void): Promise<void> {
   const bytes = eventBytes(1n)
-  const waits = [
+  const waits = [1, 2, 3, 4].flatMap(() => [
     ring.read(fd, { length: 8, timeout: 2 }),
     ring.read(fd, { length: 8, async: true, timeout: 2 }),
     ring.readv(fd, [Buffer.alloc(8)], null, { timeout: 2 }),
@@ -38,7 +38,7 @@ async function use(ring: Ring, fd: number, feed: () => void): Promise<void> {
     ring.writev(fd, [bytes], null, { timeout: 2 }),
     ring.write(fd, '', { timeout: 2 }),
     ring.read(fd, { length: 8, position: 0, timeout: 2 }),
-  ]
+  ])
   const cancelled = ring.read(fd, { length: 8 })
   const fates = [...waits, cancelled].map(fate)
   await ring.nop()
