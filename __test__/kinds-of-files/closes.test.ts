@@ -1,6 +1,9 @@
 /**
- * Closes that wait: of a socket that lingers (SO_LINGER) over what its peer does not take, and of a file whose server is
- * slow. A pseudo-terminal drops its output at the close; a serial line that does not is in the device lab.
+ * Closes that wait: of a socket that lingers (SO_LINGER) over what its peer does not take, and of a file whose server is slow.
+ *
+ * A pseudo-terminal drops its output at the close, so three more take a real driver, in the device lab: a serial line that
+ * waits for its output (closing_wait), its last reference that a cancel drops after fs.close, and an open of it with O_NONBLOCK
+ * while another process closes it.
  */
 import { closeSync, constants, openSync } from 'node:fs'
 
