@@ -34,6 +34,17 @@ export function ext4For(t: ExecutionContext, bytes: number): string {
   return mounted(t, '-o', 'loop', path)
 }
 
+/** An ext4 of its own of which the kernel remembers no name of what `fill` made there. */
+export function coldExt4For(t: ExecutionContext, bytes: number, fill: (directory: string) => void): string {
+  const path = image(t, bytes)
+  run('mkfs.ext4', '-q', '-O', '^has_journal', '-m', '0', path)
+  const directory = mounted(t, '-o', 'loop', path)
+  fill(directory)
+  run('umount', directory)
+  run('mount', '-o', 'loop', path, directory)
+  return directory
+}
+
 /** A tmpfs of its own that holds so many bytes. */
 export function tmpfsFor(t: ExecutionContext, bytes: number): string {
   return mounted(t, '-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs')

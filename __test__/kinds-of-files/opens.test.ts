@@ -1,6 +1,6 @@
 /** Opens that wait: for the peer of a FIFO, here. They cost nobody else anything. */
 import { execFileSync } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
@@ -12,7 +12,7 @@ import { eventfd, pipe, type Ring } from 'uring-safe-cancel'
 import { publicCopies, runProgram } from '../fixtures/programs.js'
 import { directoryFor, fate, ringFor } from '../helpers.js'
 import { isFree } from './gap.js'
-import { ext4For, overlayFor } from './mounts.js'
+import { coldExt4For, ext4For, overlayFor } from './mounts.js'
 
 /** How many may wait at once on a thread (docs/contract.md): far more than processors. */
 const MANY = 256
@@ -301,6 +301,29 @@ test('a timeout ends the last open that may wait, and what has ended makes room 
   await again.end()
   t.deepEqual(again.failures, [])
 })
+
+for (const count of [MANY - 1, MANY + 44]) {
+  test(`an open of a file that nobody has named yet does not wait for ${count} opens that nobody can tell from it`, async (t) => {
+    const ring = ringFor(t)
+    const names = Array.from({ length: count }, (_, index) => `fifo${index}`)
+    const directory = coldExt4For(t, 32 << 20, (cold) => {
+      execFileSync('mkfifo', names, { cwd: cold })
+      writeFileSync(join(cold, 'file'), 'content')
+    })
+    const waiting = new Waiting(
+      ring,
+      names.map((name) => join(directory, name)),
+    )
+    try {
+      await delay(200)
+      await waitsFor(t, 'open of a file', ring.open(join(directory, 'file'), 'r').then(closeSync))
+    } finally {
+      await waiting.end()
+    }
+    const others = waiting.failures.filter((code) => code !== 'ERR_RING_TOO_MANY_OPENS')
+    t.deepEqual(others, [], 'those that were not refused opened it')
+  })
+}
 
 /** A user of no other test, for whom the limit counts: it does not for root. */
 const NOBODY = '64533'
