@@ -4,7 +4,7 @@ import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 
 import test, { type ExecutionContext } from 'ava'
-import { CANCELLED, type Ring } from 'uring-safe-cancel'
+import { CANCELLED, Ring } from 'uring-safe-cancel'
 
 import { closeAfter, ringFor } from '../helpers.js'
 import { blockDeviceFor, ext4For, positionOf } from './mounts.js'
@@ -125,6 +125,27 @@ for (const [kind, make] of Object.entries(KINDS)) {
     t.log(`${MANY - got.length} reads were cancelled`)
     t.true(got.length < MANY, 'none was cancelled: the test proved nothing')
     t.is(await block(ring, fd), got.length === MANY ? '0' : `${BLOCK}${LETTERS[got.length]}`)
+  })
+
+  test(`${kind}: after destroy() the position is behind what was delivered`, async (t) => {
+    const { fd } = make(t)
+    let delivered = 0
+    for (let round = 0; round < 8; round += 1) {
+      const ring = new Ring()
+      const reads = Array.from({ length: 8 }, async () => {
+        const result = await ring.read(fd, ring.alloc(BLOCK), { onCancel: 'resolve' })
+        return result === CANCELLED ? '' : result.buffer.toString('latin1', 0, 1)
+      })
+      // At once, or after one or some of them.
+      if (round % 3 === 1) await reads[0]
+      if (round % 3 === 2) await ring.nop()
+      await ring.destroy()
+      const got = (await Promise.all(reads)).join('')
+      t.is(got, LETTERS.slice(delivered, delivered + got.length).join(''))
+      delivered += got.length
+      t.is(positionOf(fd), delivered * BLOCK)
+    }
+    t.log(`${delivered} of ${MANY} were delivered`)
   })
 
   test(`${kind}: a process that shares the open file goes on where the ring was`, async (t) => {

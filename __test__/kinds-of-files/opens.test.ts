@@ -320,8 +320,8 @@ for (const count of [MANY - 1, MANY + 44]) {
     } finally {
       await waiting.end()
     }
-    const others = waiting.failures.filter((code) => code !== 'ERR_RING_TOO_MANY_OPENS')
-    t.deepEqual(others, [], 'those that were not refused opened it')
+    const wrong = waiting.failures.filter((code) => code !== 'ERR_RING_TOO_MANY_OPENS')
+    t.deepEqual(wrong, [], 'those that were not refused opened it')
   })
 }
 
