@@ -152,6 +152,34 @@ test('worker.terminate() ends a worker whose ring writes to a terminal that nobo
   t.is(await terminal.other.drained(), 0, 'it ended because the terminal was read')
 })
 
+test('a hang-up ends a read and a write of a terminal, which wait, and the loop is free', async (t) => {
+  for (const open of [slaveFor, masterFor]) {
+    const ring = ringFor(t)
+    const { fd, other } = await open(t, { raw: true })
+    await idle(ring)
+    await isFree(t, open.name, async () => {
+      const reading = ring.read(fd, { length: 8 }).then(
+        ({ bytesRead }) => String(bytesRead),
+        (error: NodeJS.ErrnoException) => error.code,
+      )
+      const writing = ring.write(fd, Buffer.alloc(MUCH)).then(
+        ({ bytesWritten }) => (bytesWritten > 0 && bytesWritten < MUCH ? 'some' : `${bytesWritten} bytes`),
+        (error: NodeJS.ErrnoException) => error.code,
+      )
+      await delay(SOON)
+      t.is(ring.stats().inFlight, 2)
+      await other.hangUp()
+      const read = await reading
+      // A write(2) to a master whose slave is gone goes on waiting: Linux wakes it before the slave counts as gone.
+      if (open === masterFor) await ring.cancelFd(fd)
+      const ends = [read, await writing]
+      t.log(`${open.name}: the read ${ends[0]}, the write ${ends[1]}`)
+      t.true(['0', 'EIO'].includes(ends[0] ?? ''), ends[0])
+      t.true(['some', 'EIO'].includes(ends[1] ?? ''), ends[1])
+    })
+  }
+})
+
 test('a read of a terminal that waits for more bytes (VMIN) or a pause (VTIME) holds no loop', async (t) => {
   const ring = ringFor(t)
   // The pause that ends such a read is 2 s.
