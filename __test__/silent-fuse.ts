@@ -18,22 +18,32 @@ export interface SilentFile {
   end: () => Promise<void>
 }
 
-/** The server: built if need be, or in `URING_SAFE_CANCEL_PROGRAMS` where nothing can be built. */
-function program(): string {
+/** A program of crates/sandbox: built if need be, or in `URING_SAFE_CANCEL_PROGRAMS` where nothing can be built. */
+export function sandboxProgram(name: string): string {
   const { URING_SAFE_CANCEL_PROGRAMS: programs } = process.env
-  if (programs !== undefined) return join(programs, 'silent-fuse')
+  if (programs !== undefined) return join(programs, name)
   execFileSync('cargo', ['build', '--quiet', '--package', 'uring-safe-cancel-sandbox'], { cwd: root })
-  return new URL('target/debug/silent-fuse', root).pathname
+  return new URL(`target/debug/${name}`, root).pathname
 }
 
 /**
  * Mounts it until the end of the test. It takes /dev/fuse, and root or user namespaces. `slow`: what asks the server for the
  * file's attributes after the first read waits for three seconds.
  */
-export async function silentFile(t: ExecutionContext, kind: 'reads' | 'slow' = 'reads'): Promise<SilentFile> {
+export function silentFile(t: ExecutionContext, kind: 'reads' | 'slow' = 'reads'): Promise<SilentFile> {
+  return served(t, kind === 'slow' ? ['--slow'] : [])
+}
+
+/** A file whose server is asked for every byte, and answers these operations so much later. */
+export function lateFile(t: ExecutionContext, milliseconds: number, operations: string): Promise<SilentFile> {
+  return served(t, ['--direct-io', '--delay', String(milliseconds), operations])
+}
+
+async function served(t: ExecutionContext, options: string[]): Promise<SilentFile> {
   const directory = mkdtempSync(join(tmpdir(), 'silent-'))
-  const options = kind === 'slow' ? ['--slow'] : []
-  const server = spawn(program(), [...options, directory], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const server = spawn(sandboxProgram('silent-fuse'), [...options, directory], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
   let complaint = ''
   server.stderr.on('data', (chunk: Buffer) => (complaint += String(chunk)))
   const exit = once(server, 'exit')

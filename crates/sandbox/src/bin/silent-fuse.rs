@@ -1,15 +1,16 @@
-//! `silent-fuse [--direct-io | --slow] MOUNTPOINT`: a filesystem with one file, `file`, that never answers a read.
+//! `silent-fuse [--direct-io] [--slow] [--delay MILLISECONDS OPERATIONS] MOUNTPOINT`: a filesystem with one file, `file`, that never answers a read.
 //!
 //! As most servers do, it lets the kernel read pages in the background: who waits for them can be killed. With
 //! `--direct-io` a read is a request of its own, and once the server has it, Linux keeps even who was killed. With `--slow`
 //! the kernel asks for the file's attributes whenever somebody wants them, and after the first read that takes three seconds.
+//! With `--delay` these operations (`read,write,open,flush,poll`) are answered, each so much later.
 //!
 //! Nothing else that can be had on every machine defies its cancel for certain, so this is what tests of
 //! stuck operations read. It prints the file's path when it serves, then a line `read` for each read that
 //! has reached it, and ends, which answers everything with ENOTCONN, when its standard input does. Who is
 //! not root gets the mount in a namespace of its own, and a path that leads there.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
@@ -24,9 +25,12 @@ mod opcode {
     pub const GETATTR: u32 = 3;
     pub const OPEN: u32 = 14;
     pub const READ: u32 = 15;
+    pub const WRITE: u32 = 16;
     pub const INIT: u32 = 26;
+    pub const FLUSH: u32 = 25;
     pub const FORGET: u32 = 2;
     pub const INTERRUPT: u32 = 36;
+    pub const POLL: u32 = 40;
     pub const BATCH_FORGET: u32 = 42;
 }
 
@@ -52,14 +56,28 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
     let is_direct = arguments.next_if(|argument| argument == "--direct-io").is_some();
     let is_slow = arguments.next_if(|argument| argument == "--slow").is_some();
+    let mut delays = Delays::default();
+    if arguments.next_if(|argument| argument == "--delay").is_some() {
+        let (milliseconds, names) = (arguments.next(), arguments.next());
+        let Some(parsed) =
+            milliseconds.zip(names).and_then(|(time, names)| Delays::parse(&time, &names))
+        else {
+            eprintln!("silent-fuse: --delay MILLISECONDS read,write,open,flush,poll");
+            return ExitCode::from(64);
+        };
+        delays = parsed;
+    }
     let Some(mountpoint) = arguments.next().map(PathBuf::from) else {
-        eprintln!("usage: silent-fuse [--direct-io | --slow] MOUNTPOINT");
+        eprintln!(
+            "usage: silent-fuse [--direct-io] [--slow] [--delay MILLISECONDS OPERATIONS] MOUNTPOINT"
+        );
         return ExitCode::from(64);
     };
     let server = Server {
         open_flags: if is_direct { DIRECT_IO } else { KEEP_CACHE },
         validity_seconds: if is_slow { 0 } else { 3600 },
         is_slow,
+        delays,
         was_read: false,
     };
     match run(&mountpoint, server) {
@@ -143,13 +161,43 @@ struct Server {
     /// How long the kernel may believe what it was told.
     validity_seconds: u64,
     is_slow: bool,
+    delays: Delays,
     was_read: bool,
+}
+
+/// Which operations are answered late, and how late.
+#[derive(Default)]
+struct Delays {
+    time: Duration,
+    opcodes: Vec<u32>,
+}
+
+impl Delays {
+    fn parse(milliseconds: &OsStr, names: &OsStr) -> Option<Self> {
+        let time = Duration::from_millis(milliseconds.to_str()?.parse().ok()?);
+        let opcode = |name| match name {
+            "read" => Some(opcode::READ),
+            "write" => Some(opcode::WRITE),
+            "open" => Some(opcode::OPEN),
+            "flush" => Some(opcode::FLUSH),
+            "poll" => Some(opcode::POLL),
+            _ => None,
+        };
+        let opcodes = names.to_str()?.split(',').map(opcode).collect::<Option<_>>()?;
+        Some(Self { time, opcodes })
+    }
+
+    fn of(&self, opcode: u32) -> Option<Duration> {
+        self.opcodes.contains(&opcode).then_some(self.time)
+    }
 }
 
 struct Request {
     opcode: u32,
     unique: u64,
     node: u64,
+    /// How many bytes a read or write is about.
+    bytes: u32,
 }
 
 impl Request {
@@ -158,6 +206,10 @@ impl Request {
             opcode: u32::from_ne_bytes(bytes.get(4..8)?.try_into().ok()?),
             unique: u64::from_ne_bytes(bytes.get(8..16)?.try_into().ok()?),
             node: u64::from_ne_bytes(bytes.get(16..24)?.try_into().ok()?),
+            // Behind a header of 40 bytes, a handle and an offset.
+            bytes: bytes
+                .get(56..60)
+                .map_or(Some(0), |bytes| Some(u32::from_ne_bytes(bytes.try_into().ok()?)))?,
         })
     }
 }
@@ -174,10 +226,18 @@ impl Server {
             if request.opcode == opcode::GETATTR && self.is_slow && self.was_read {
                 std::thread::sleep(SLOW);
             }
-            if let Some(answer) = self.answer(&request) {
-                // A request that was interrupted meanwhile has nobody waiting.
-                let _ = device.write(&frame(request.unique, answer));
-            }
+            let Some(answer) = self.answer(&request) else { continue };
+            let answer = frame(request.unique, answer);
+            // A request that was interrupted meanwhile has nobody waiting.
+            let Some(delay) = self.delays.of(request.opcode) else {
+                let _ = device.write(&answer);
+                continue;
+            };
+            let Ok(mut device) = device.try_clone() else { return };
+            std::thread::spawn(move || {
+                std::thread::sleep(delay);
+                device.write(&answer)
+            });
         }
     }
 
@@ -185,6 +245,16 @@ impl Server {
     fn answer(&self, request: &Request) -> Option<Result<Vec<u8>, i32>> {
         let validity = self.validity_seconds.to_ne_bytes();
         Some(match request.opcode {
+            opcode::READ if self.delays.of(opcode::READ).is_some() => {
+                Ok(vec![b'r'; request.bytes as usize])
+            }
+            // How many were taken, and padding.
+            opcode::WRITE => Ok([request.bytes.to_ne_bytes(), [0; 4]].concat()),
+            opcode::FLUSH if self.delays.of(opcode::FLUSH).is_some() => Ok(Vec::new()),
+            // POLLIN and POLLOUT, and padding.
+            opcode::POLL if self.delays.of(opcode::POLL).is_some() => {
+                Ok([5u32.to_ne_bytes(), [0; 4]].concat())
+            }
             opcode::READ | opcode::FORGET | opcode::BATCH_FORGET | opcode::INTERRUPT => {
                 return None
             }
