@@ -219,7 +219,7 @@ export function refusalError(answer: number, syscall: string): Error {
     case Refusal.NOT_EXTERNAL:
       return new RingError(
         'ERR_RING_NO_EXTERNAL_MEMORY',
-        "This runtime allows no ArrayBuffer on an addon's memory, as Electron does not: use a Buffer of your own, which costs a copy",
+        "No ArrayBuffer on an addon's memory is to be had: this runtime allows none, as Electron, or workers that ended have left 32 MiB of it to those who may have been given it: use a Buffer of your own, which costs a copy",
       )
     case Refusal.TOO_MANY_OPENS:
       return new RingError(

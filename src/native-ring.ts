@@ -1,4 +1,6 @@
 /** Makes the native side of a ring, or says why there is none. */
+import { isMainThread } from 'node:worker_threads'
+
 import { hasLibuv, isNode } from './binding.js'
 import { GIVEN, HEADER_WORDS, type NativeRing } from './native.js'
 import type { ResolvedOptions } from './options.js'
@@ -29,7 +31,7 @@ export function createNative(
 ): NativeRing {
   const binding = requireBinding()
   const { cancel, ...sizes } = options
-  const native = { ...sizes, ...cancel, useUv: hasLibuv(), isNode: isNode() }
+  const native = { ...sizes, ...cancel, useUv: hasLibuv(), isNode: isNode(), isWorker: !isMainThread }
   const made = binding.createRing(native, words, receive)
   if (isNativeRing(made)) return withFields(made, words)
   throw unavailable(made)

@@ -2,7 +2,7 @@
 
 use crate::calls;
 use crate::completions::Completions;
-use crate::regions::Regions;
+use crate::regions::{Ends, Regions};
 use crate::ring::NodeRing;
 use crate::teardown;
 use crate::waker::Waker;
@@ -40,6 +40,8 @@ pub struct NativeOptions {
     pub use_uv: bool,
     /// Whether the runtime is Node itself.
     pub is_node: bool,
+    /// Whether this is a worker of it.
+    pub is_worker: bool,
 }
 
 /// Why there is no ring.
@@ -154,7 +156,11 @@ pub fn create_ring<'env>(
     // than what V8 keeps on its heap.
     let array = unsafe { Completions::new(completions.as_ptr().cast_mut(), completions.len()) };
     let drain = milliseconds(options.drain_timeout);
-    let regions = Regions::new(options.is_node);
+    let regions = Regions::new(match (options.is_node, options.is_worker) {
+        (false, _) => Ends::Quietly,
+        (true, false) => Ends::WithProcess,
+        (true, true) => Ends::Alone,
+    });
     let ring = Box::into_raw(Box::new(NodeRing::new(raw, core, array, drain, regions)));
     // SAFETY: the callback runs, and the box lives until `teardown` frees it.
     let started = unsafe { Waker::start(raw, ring, descriptor, options.use_uv) };

@@ -9,8 +9,14 @@
 //! [`Sentinel`] is always the newest, and looks which ArrayBuffers are not any more what was handed out.
 //! Their memory is leaked.
 //!
+//! What was collected and not yet finalised looks as if it had been transferred. [`last_turn`] sees to it that a worker's end
+//! finds little of that, and [`lost`] that what remains is bounded.
+//!
 //! Bun and Deno take nothing back, and Deno calls finalisers from whichever thread sweeps, where nothing of
 //! Node-API may be called: there is no sentinel, and there are no references.
+
+mod last_turn;
+mod lost;
 
 use napi::sys;
 use std::ffi::c_void;
@@ -35,6 +41,8 @@ struct Table {
     sentinel: Option<(sys::napi_ref, u64)>,
     sentinels: u64,
     is_ending: bool,
+    /// [`last_turn`] knows it.
+    is_watched: bool,
 }
 
 // SAFETY: the references are touched on the environment's thread only; everywhere else they are numbers.
@@ -46,7 +54,18 @@ type Shared = Arc<Mutex<Table>>;
 #[derive(Clone)]
 pub(crate) struct Regions {
     table: Shared,
-    has_sentinel: bool,
+    ends: Ends,
+}
+
+/// How the environment ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ends {
+    /// Without taking memory back: in Bun and Deno.
+    Quietly,
+    /// With the process.
+    WithProcess,
+    /// Before it: a worker's.
+    Alone,
 }
 
 struct Holder {
@@ -60,9 +79,8 @@ fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
 }
 
 impl Regions {
-    /// Of a ring in Node itself, or in another runtime.
-    pub(crate) fn new(is_node: bool) -> Self {
-        Self { table: Shared::default(), has_sentinel: is_node }
+    pub(crate) fn new(ends: Ends) -> Self {
+        Self { table: Shared::default(), ends }
     }
 
     /// A part of a region: `None` if the number is not a live one, or the part not within.
@@ -75,7 +93,7 @@ impl Regions {
     }
 
     /// An ArrayBuffer on `memory`, and the region's number. `None` if the runtime allows no external
-    /// memory.
+    /// memory, or if too much was lost with it.
     ///
     /// # Safety
     ///
@@ -85,6 +103,13 @@ impl Regions {
         env: sys::napi_env,
         memory: Memory,
     ) -> Option<(sys::napi_value, u32)> {
+        if self.ends == Ends::Alone {
+            if lost::is_too_much() {
+                return None;
+            }
+            // SAFETY: the caller vouches for `env`.
+            unsafe { last_turn::watch(env, &self.table) };
+        }
         let (address, length) = (memory.as_mut_ptr(), memory.len());
         let mut table = lock(&self.table);
         let number = table.free.pop().unwrap_or(table.regions.len() as u32);
@@ -114,7 +139,7 @@ impl Regions {
             unsafe { Box::from_raw(holder) }.give_back(env);
             return None;
         }
-        if !self.has_sentinel {
+        if self.ends == Ends::Quietly {
             return Some((buffer, number));
         }
         // SAFETY: `env` runs a callback, and the buffer is its value. A count of 0 is a weak reference.
@@ -214,7 +239,7 @@ impl Holder {
         drop(table);
         let Some(Region { memory, buffer, must_leak }) = region else { return };
         if must_leak {
-            std::mem::forget(memory);
+            lost::leak(memory);
         }
         // SAFETY: finalisers run on the environment's thread. One that ends deletes its references itself.
         unsafe {

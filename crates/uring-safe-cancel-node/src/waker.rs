@@ -1,7 +1,7 @@
 //! Who tells the event loop that completions are there.
 
 mod thread;
-mod uv;
+pub(crate) mod uv;
 
 use crate::budget;
 use crate::ring::NodeRing;

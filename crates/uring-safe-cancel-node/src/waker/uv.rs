@@ -17,10 +17,10 @@ use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::OnceLock;
 
-type Handle = *mut c_void;
-type CloseCallback = unsafe extern "C" fn(Handle);
+pub(crate) type Handle = *mut c_void;
+pub(crate) type CloseCallback = unsafe extern "C" fn(Handle);
 type PollCallback = unsafe extern "C" fn(Handle, c_int, c_int);
-type TurnCallback = unsafe extern "C" fn(Handle);
+pub(crate) type TurnCallback = unsafe extern "C" fn(Handle);
 
 const UV_IDLE: c_int = 6;
 const UV_POLL: c_int = 8;
@@ -51,17 +51,20 @@ fn functions() -> Option<&'static Functions> {
     FUNCTIONS.get_or_init(find).as_ref()
 }
 
+/// A function of libuv's, where there is one.
+///
+/// # Safety
+///
+/// `T` is the type of the function `name`.
+pub(crate) unsafe fn symbol<T: Copy>(name: &CStr) -> Option<T> {
+    const { assert!(size_of::<T>() == size_of::<*mut c_void>()) };
+    // SAFETY: the name is a C string.
+    let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr().cast::<c_char>()) };
+    // SAFETY: a function's address that is not null is a function pointer of its type.
+    (!address.is_null()).then(|| unsafe { std::mem::transmute_copy(&address) })
+}
+
 fn find() -> Option<Functions> {
-    /// # Safety
-    ///
-    /// `T` is the type of the function `name`.
-    unsafe fn symbol<T: Copy>(name: &CStr) -> Option<T> {
-        const { assert!(size_of::<T>() == size_of::<*mut c_void>()) };
-        // SAFETY: the name is a C string.
-        let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr().cast::<c_char>()) };
-        // SAFETY: a function's address that is not null is a function pointer of its type.
-        (!address.is_null()).then(|| unsafe { std::mem::transmute_copy(&address) })
-    }
     // SAFETY: the fields have the types that uv.h declares.
     unsafe {
         Some(Functions {
@@ -198,7 +201,7 @@ impl UvWaker {
 }
 
 /// Zeroed memory for a handle.
-fn allocate(size: usize) -> Handle {
+pub(crate) fn allocate(size: usize) -> Handle {
     // SAFETY: the call takes two integers.
     let memory = unsafe { libc::calloc(1, size) };
     if memory.is_null() {

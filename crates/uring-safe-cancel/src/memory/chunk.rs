@@ -1,6 +1,6 @@
 //! A piece of a mapping, and the counted reference to it.
 
-use super::mapping::Mapping;
+use super::pool::Slab;
 use super::Shared;
 use std::sync::Arc;
 
@@ -14,27 +14,22 @@ pub(super) enum Origin {
 #[derive(Debug)]
 pub(super) struct Chunk {
     /// `None` only while it is dropped.
-    mapping: Option<Arc<Mapping>>,
+    slab: Option<Arc<Slab>>,
     start: usize,
     origin: Origin,
     arena: Arc<Shared>,
 }
 
 impl Chunk {
-    pub(super) fn new(
-        mapping: Arc<Mapping>,
-        start: usize,
-        origin: Origin,
-        arena: Arc<Shared>,
-    ) -> Self {
-        Self { mapping: Some(mapping), start, origin, arena }
+    pub(super) fn new(slab: Arc<Slab>, start: usize, origin: Origin, arena: Arc<Shared>) -> Self {
+        Self { slab: Some(slab), start, origin, arena }
     }
 }
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        if let Some(mapping) = self.mapping.take() {
-            self.arena.give_back(mapping, self.start, self.origin);
+        if let Some(slab) = self.slab.take() {
+            self.arena.give_back(slab, self.start, self.origin);
         }
     }
 }
@@ -52,8 +47,8 @@ pub struct Memory {
 impl Memory {
     pub(super) fn new(chunk: Arc<Chunk>, length: usize) -> Self {
         let start = chunk.start;
-        // A chunk has its mapping until it is dropped, and this one was just handed in.
-        let address = chunk.mapping.as_ref().map_or(0, |m| m.address().as_ptr() as usize + start);
+        // A chunk has its slab until it is dropped, and this one was just handed in.
+        let address = chunk.slab.as_ref().map_or(0, |slab| slab.address() + start);
         Self { chunk, address, length }
     }
 

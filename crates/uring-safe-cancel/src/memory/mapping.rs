@@ -2,12 +2,22 @@
 
 use std::io;
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 
 /// Rounds up to whole pages of 4 KiB, the smallest that Linux has on the machines we build for; where
 /// pages are larger, mmap rounds further by itself. `None` on overflow.
 pub(super) fn round_up(length: usize) -> Option<usize> {
     const PAGE: usize = 4096;
     Some(length.checked_add(PAGE - 1)? / PAGE * PAGE)
+}
+
+/// The pages of this machine: 4 KiB, or more on some arm64.
+pub(super) fn page_bytes() -> usize {
+    static PAGE: OnceLock<usize> = OnceLock::new();
+    *PAGE.get_or_init(|| {
+        // SAFETY: the call takes a number, and gives one.
+        usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(1 << 16)
+    })
 }
 
 /// Pages of our own, unmapped on drop.
@@ -48,6 +58,22 @@ impl Mapping {
         }
         let address = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { address, length })
+    }
+
+    /// Gives the pages back that lie in a part of it whole; the part stays where it is. True if all of its bytes are zeros
+    /// then. The caller knows that nobody holds the part.
+    pub(super) fn discard(&self, start: usize, length: usize) -> bool {
+        let page = page_bytes();
+        let (first, end) = (start.next_multiple_of(page), (start + length) / page * page);
+        if first >= end {
+            return false;
+        }
+        // SAFETY: the range lies in this mapping, and what was in it is nobody's.
+        let answer = unsafe {
+            let address = self.address.as_ptr().add(first);
+            libc::madvise(address.cast(), end - first, libc::MADV_DONTNEED)
+        };
+        answer == 0 && first == start && end == start + length
     }
 
     pub(super) fn length(&self) -> usize {

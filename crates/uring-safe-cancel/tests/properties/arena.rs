@@ -7,7 +7,7 @@ use uring_safe_cancel::{Arena, ArenaError, Memory};
 fn size_of_piece(length: usize, small: bool) -> usize {
     let classes = [256, 4 << 10, 16 << 10, 64 << 10, 256 << 10];
     let mut fitting = classes.into_iter().skip(usize::from(!small)).filter(|&size| length <= size);
-    fitting.next().unwrap_or_else(|| length.next_multiple_of(4096))
+    fitting.next().unwrap_or_else(|| length.checked_next_multiple_of(4096).unwrap_or(usize::MAX))
 }
 
 #[derive(Clone, Debug)]
@@ -102,9 +102,12 @@ proptest! {
                         }
                         Err(ArenaError::Full { requested, held: at, limit: of }) => {
                             prop_assert_eq!((at, of), (held, limit));
+                            // Room for a size serves it, whatever was held before, and wherever what is held lies.
+                            let needed = held.saturating_add(size_of_piece(length, how == 1));
                             // No limit is so high that the size of the mapping overflows.
-                            let is_limited = limit < usize::MAX || length > usize::MAX - 4096;
-                            prop_assert!(requested >= length.min(256) && is_limited);
+                            let is_limited = needed > limit || length > usize::MAX - 4096;
+                            prop_assert!(requested >= length.min(256) && is_limited,
+                                "{} bytes beside {} of {}", length, held, limit);
                             prop_assert_eq!(arena.usage().held, held);
                         }
                         Err(ArenaError::Map(error)) => {
