@@ -58,10 +58,12 @@ export function planFor(series: string, only: RegExp, devices: readonly Device[]
   return { rows, absent, steps: [probeStep(), ...deviceSteps, ...others] }
 }
 
-function deviceStep({ name, descriptors }: Device, rows: readonly Row[]): Step {
+function deviceStep({ name, descriptors, prepare }: Device, rows: readonly Row[]): Step {
   const program = ['node', 'scripts/devices/guest/run.js', name, ...rows.map((row) => row.name)]
-  const [command = '', ...args] =
-    descriptors === undefined ? program : ['descriptors', ...descriptors, ...program]
+  const started = descriptors === undefined ? program : ['descriptors', ...descriptors, ...program]
+  const whole =
+    prepare === undefined ? started : ['/bin/sh', '-c', `${prepare}\nexec "$@"`, 'prepare', ...started]
+  const [command = '', ...args] = whole
   return {
     name: stepName(name),
     command,

@@ -101,6 +101,8 @@ export interface Device {
   rows: readonly Row[]
   /** The only series whose kernels have it. */
   only?: { series: readonly string[]; why: string }
+  /** A script that runs before its program. */
+  prepare?: string
   /** Descriptors that its program starts with: arguments of the program `descriptors`. */
   descriptors?: readonly string[]
 }

@@ -30,7 +30,7 @@ export function start(program: string, ...args: string[]): Started {
   return {
     ended,
     pid: child.pid ?? -1,
-    send: (text) => void child.stdin.write(text),
+    send: (text) => void child.stdin.write(text, 'latin1'),
     line: () => {
       const line = lines.shift()
       if (line !== undefined) return Promise.resolve(line)

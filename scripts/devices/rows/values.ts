@@ -1,5 +1,5 @@
 /** What rows write, and the words for what they see. */
-import { PATTERN } from '../channels.js'
+import { PATTERN } from '../arrivals.js'
 import type { Result, Way } from '../row.js'
 
 const MOST_BYTES = 4 << 20
