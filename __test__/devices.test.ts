@@ -176,8 +176,8 @@ test('plan: rows are picked by device and name, and a device that a kernel lacks
     'uart',
     'an idle read, its cancel, and the bytes that come then',
   ])
-  const names = all.steps.map(({ name }) => name)
-  t.true(names.includes('ava contract') && names.includes('node stress safe'))
+  const names = new Set(all.steps.map(({ name }) => name))
+  t.true(names.has('ava contract') && names.has('node stress safe'))
 })
 
 test('plan: every name is there once, and every pattern of a right value is one', (t) => {

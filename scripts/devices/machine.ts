@@ -25,9 +25,12 @@ export const PLUGS = {
   scsi: 'scsi-hd,drive=scsi,bus=scsi.0,id=scsi0',
 } as const
 
+function device(text: string): string[] {
+  return ['-device', text]
+}
+
 /** The arguments; the sockets and disks are made in the directory, whose path must be short. */
 export function machineArguments(directory: string): string[] {
-  const device = (text: string) => ['-device', text]
   const socket = (name: string) => `socket,id=${name},path=${join(directory, name)},server=on,wait=off`
   const disk = (name: string) => {
     const file = join(directory, `${name}.img`)
@@ -37,10 +40,12 @@ export function machineArguments(directory: string): string[] {
     return ['-drive', `file=${file},format=raw,if=none,id=${name},cache=unsafe,${throttle}`]
   }
   return [
-    ...['-qmp', `unix:${join(directory, MONITOR)},server=on,wait=off`],
+    '-qmp',
+    `unix:${join(directory, MONITOR)},server=on,wait=off`,
     ...[...CHANNELS, CONTROL].flatMap((name) => ['-chardev', socket(name)]),
     // The second one: the first is the console.
-    ...['-serial', 'chardev:uart'],
+    '-serial',
+    'chardev:uart',
     ...device(PLUGS.pci),
     ...device('piix3-usb-uhci,id=usb'),
     ...device(PLUGS.ftdi),
@@ -49,11 +54,13 @@ export function machineArguments(directory: string): string[] {
     ...device('virtio-serial-pci,id=serial'),
     ...device(`virtserialport,bus=serial.0,chardev=${CONTROL},name=${CONTROL}`),
     ...device(PLUGS.port),
-    ...['-object', 'rng-egd,id=entropy0,chardev=entropy'],
+    '-object',
+    'rng-egd,id=entropy0,chardev=entropy',
     ...device(PLUGS.entropy),
     // A watchdog that barks at nobody: what expires is ignored.
     ...device('i6300esb'),
-    ...['-action', 'watchdog=none'],
+    '-action',
+    'watchdog=none',
     ...disk('nvme'),
     ...device(PLUGS.nvme),
     ...device('virtio-scsi-pci,id=scsi'),

@@ -256,8 +256,8 @@ class Run {
       qemuArguments: [...X64.qemu.args, '-cpu', X64.processors[0] ?? ''],
       host: release(),
     })
-    const names = series.map(({ name }) => name)
-    const isWhole = DEFAULT_SERIES.every((name) => names.includes(name)) && only === undefined
+    const names = new Set(series.map(({ name }) => name))
+    const isWhole = DEFAULT_SERIES.every((name) => names.has(name)) && only === undefined
     const isOurs = this.#package === this.#root
     if (write ?? (isWhole && isOurs)) {
       writeFileSync(join(this.#root, PAGE), page)

@@ -3,21 +3,20 @@
 /** Loaded while the guest starts. Each kind with all that it depends on. */
 const EARLY = [
   // The bus of virtio, and a disk for tests' files.
-  ...['virtio', 'virtio_ring', 'virtio_pci_legacy_dev', 'virtio_pci_modern_dev', 'virtio_pci', 'virtio_blk'],
-  ...['crc16', 'crc32c_generic', 'mbcache', 'jbd2', 'ext4', 'fuse'],
+  'virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk',
+  'crc16 crc32c_generic mbcache jbd2 ext4 fuse',
   // virtio-serial, which is the channel to the host as well.
   'virtio_console',
   // Keyboards, and devices of the user's own.
-  ...['virtio_input', 'evdev', 'uinput', 'hid', 'hid-generic', 'usbhid', 'uhid'],
+  'virtio_input evdev uinput hid hid-generic usbhid uhid',
   // A serial line on USB. (On xHCI and 7.3 every second open of it receives nothing.)
-  ...['usb-common', 'usbcore', 'uhci-hcd', 'usbserial', 'ftdi_sio'],
-  ...['rng-core', 'virtio-rng'],
-  ...['watchdog', 'i6300esb'],
-  ...['crct10dif_common', 'crc-t10dif', 'crc64', 'crc64-rocksoft', 't10-pi'],
-  ...['nvme-keyring', 'nvme-auth', 'nvme-core', 'nvme'],
-  ...['scsi_common', 'scsi_mod', 'virtio_scsi', 'sd_mod'],
+  'usb-common usbcore uhci-hcd usbserial ftdi_sio',
+  'rng-core virtio-rng',
+  'watchdog i6300esb',
+  'crct10dif_common crc-t10dif crc64 crc64-rocksoft t10-pi nvme-keyring nvme-auth nvme-core nvme',
+  'scsi_common scsi_mod virtio_scsi sd_mod',
   'tun',
-]
+].flatMap((names) => names.split(' '))
 
 /** Loaded by the rows that need them, in the order of this list: nothing there could ask for a module by its name. */
 export const LATE = {

@@ -1,9 +1,8 @@
 /** docs/devices.md, from a run. */
-import { type Booted, isBooted } from '../kernels/outcome.js'
 import { failureOf, testsOn } from '../kernels/outcome.js'
 import { LONGEST_GAP, type Pass, titleOf } from './row.js'
 import { DEVICES } from './rows/index.js'
-import { judgeRows, type JudgedRow, type OnKernel, type Outcome } from './verdict.js'
+import { judgeRows, isKernel, type JudgedRow, type OnKernel, type Outcome } from './verdict.js'
 
 export interface Circumstances {
   date: Date
@@ -18,7 +17,7 @@ type Cells = readonly string[]
 /** The page. */
 export function formatReport(outcomes: readonly Outcome[], circumstances: Circumstances): string {
   const { date, command, qemu, qemuArguments, host } = circumstances
-  const booted = outcomes.filter((outcome): outcome is OnKernel => isBooted(outcome as Booted))
+  const booted = outcomes.filter(isKernel)
   const kernels = booted.map((outcome) => ({ outcome, rows: judgeRows(outcome) }))
   const node = booted.find(({ transcript }) => transcript.node !== undefined)?.transcript.node ?? 'unknown'
   const sections = DEVICES.flatMap((device) => {
@@ -31,7 +30,8 @@ export function formatReport(outcomes: readonly Outcome[], circumstances: Circum
     const notes = device.rows.flatMap((row) => notesOn(row))
     if (lines.length === 0) return []
     const text = [`## ${device.name}`, `${upper(device.what)}.`, table(HEAD, lines)]
-    return [...text, ...(notes.length > 0 ? [notes.join('\n')] : [])]
+    if (notes.length > 0) text.push(notes.join('\n'))
+    return text
   })
   return `# On real devices
 
@@ -63,11 +63,11 @@ const HEAD: Cells = [
 ]
 
 function kernelCells(outcome: Outcome): Cells {
-  if (!isBooted(outcome as Booted)) {
-    const { series, why } = outcome as { series: string; why: string }
+  if (!isKernel(outcome)) {
+    const { series, why } = outcome
     return [series, `missing: ${why}`, '', '', '', '', '']
   }
-  const kernel = outcome as OnKernel
+  const kernel = outcome
   const rows = judgeRows(kernel)
   const failed = rows.filter(({ problems }) => problems.length > 0).length
   const { passed, failed: failedTests } = testsOn(kernel)

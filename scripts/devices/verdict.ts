@@ -1,6 +1,6 @@
 /** Whether the rows held: the ring beside the plain system calls, and what is known to be right. */
 import type { StepResult } from '../kernels/job.js'
-import { type Booted, isBooted, type NotHeld } from '../kernels/outcome.js'
+import type { Booted, NotHeld } from '../kernels/outcome.js'
 import { judge as judgeOthers } from '../kernels/verdict.js'
 import { type Plan, stepName } from './plan.js'
 import { LONGEST_GAP, type Observed, type Row, type RowResult, titleOf, type WayName, WAYS } from './row.js'
@@ -11,6 +11,10 @@ export interface OnKernel extends Booted {
 }
 
 export type Outcome = OnKernel | NotHeld
+
+export function isKernel(outcome: Outcome): outcome is OnKernel {
+  return 'transcript' in outcome
+}
 
 export interface JudgedRow {
   device: string
@@ -95,11 +99,14 @@ function gapOf({ heldBecause }: Row, gap: number, beside = 0): string[] {
   return [`the event loop was held for ${gap} ms (node:fs: ${beside} ms)`]
 }
 
+/** Whether the step of that name runs rows. */
+function isRows(name: string, { plan }: OnKernel): boolean {
+  return plan.rows.some(({ device }) => stepName(device.name) === name)
+}
+
 /** Judges all kernels together. */
 export function judge(outcomes: readonly Outcome[]): Verdict {
-  const booted = outcomes.filter((outcome): outcome is OnKernel => isBooted(outcome as Booted))
-  const isRows = (name: string, { plan }: OnKernel) =>
-    plan.rows.some(({ device }) => stepName(device.name) === name)
+  const booted = outcomes.filter(isKernel)
   const others = booted.map((outcome) => ({
     ...outcome,
     planned: outcome.planned.filter((name) => !isRows(name, outcome)),

@@ -50,6 +50,7 @@ function perform(request: Request): Reply {
       closeSync(request.fd)
       return { count: 0 }
     case 'sleep':
+    default:
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, request.milliseconds)
       return { count: 0 }
   }

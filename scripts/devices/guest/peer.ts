@@ -26,7 +26,8 @@ async function drain(): Promise<void> {
 async function take(from: FileHandle): Promise<void> {
   const buffer = Buffer.alloc(PIECE_BYTES)
   try {
-    while (line === from) {
+    // Until the line is closed, which ends the read that waits.
+    for (;;) {
       const { bytesRead } = await from.read(buffer, 0, PIECE_BYTES, null)
       if (bytesRead === 0) break
       arrivals.take(buffer.subarray(0, bytesRead))

@@ -101,7 +101,7 @@ export function readRows(line: Line): Row[] {
           total += last.map(({ bytes }) => bytes.toString('latin1')).join('')
         })
         const closed = await Promise.all(readers.map((reader) => reader.way.close(reader.fd)))
-        const counts = [...'xyz'].map((byte) => `${total.split(byte).length - 1} ${byte}`)
+        const counts = ['x', 'y', 'z'].map((byte) => `${total.split(byte).length - 1} ${byte}`)
         return { bytes: counts.join(', '), closed: closed.join(', ') }
       },
       right: { bytes: '100 x, 1 y, 1 z' },

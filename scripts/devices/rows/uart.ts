@@ -31,7 +31,7 @@ const slowly: Row = {
   right: { taken: 'all', arrived: WHOLE },
 }
 
-const line: Line = {
+const LINE: Line = {
   path: PATH,
   ready: async (lab) => {
     const peer = hostPeer(lab, 'uart')
@@ -47,7 +47,7 @@ const line: Line = {
 export const UART: Device = {
   name: 'uart',
   what: 'a 16550 UART, /dev/ttyS1; the host is at the other end',
-  rows: [...readRows(line), ...stallRows(line), slowly],
+  rows: [...readRows(LINE), ...stallRows(LINE), slowly],
 }
 
 /** The number of the card's line is the first that is free; those without hardware have nodes as well. */
@@ -70,7 +70,10 @@ export const PCI_UART: Device = {
   what: 'a 16550 UART on a PCI card',
   rows: unplugRows({
     plug: plugCard,
-    unplug: async (lab) => void (await lab.host('monitor device_del pci0')),
+    unplug: async (lab) => {
+      await lab.host('monitor device_del pci0')
+      await lab.until('the end of it', async () => (await card(lab)) === '')
+    },
   }),
 }
 
@@ -100,7 +103,10 @@ export const USB_SERIAL: Device = {
     }),
     ...unplugRows({
       plug: plugUsb,
-      unplug: async (lab) => void (await lab.host('monitor device_del ftdi0')),
+      unplug: async (lab) => {
+        await lab.host('monitor device_del ftdi0')
+        await lab.until('the end of it', () => !isThere(USB))
+      },
     }),
   ],
 }
