@@ -36,8 +36,10 @@ export function machineArguments(directory: string): string[] {
     const file = join(directory, `${name}.img`)
     writeFileSync(file, '')
     truncateSync(file, DISK_BYTES)
-    const throttle = `throttling.bps-total=${DISK_BYTES_PER_SECOND}`
-    return ['-drive', `file=${file},format=raw,if=none,id=${name},cache=unsafe,${throttle}`]
+    // A node of its own: what belongs to a drive ends with the device that is pulled out.
+    const group = `throttle-group,id=${name}-slow,x-bps-total=${DISK_BYTES_PER_SECOND}`
+    const node = `driver=throttle,node-name=${name},throttle-group=${name}-slow`
+    return ['-object', group, '-blockdev', `${node},file.driver=file,file.filename=${file}`]
   }
   return [
     '-qmp',

@@ -24,7 +24,7 @@ export interface Plan {
 }
 
 /** A row waits for devices and for what rescues it: all its ways, thrice at most, take less. */
-const ROW_SECONDS = 90
+const ROW_SECONDS = 180
 const START_SECONDS = 60
 const STRESS_SECONDS = 10
 const GRACE_SECONDS = 120

@@ -67,7 +67,7 @@ export function problemsOf(row: Row, { ways }: RowResult): string[] {
   return [
     ...differences(row, ways.ring.observed, ways),
     ...wrongs(row, ways.ring.observed),
-    ...gapOf(row, ways.ring.gap, ways.fs?.gap),
+    ...gapOf(row, ways.ring.gap, Math.max(0, ways.fs?.gap ?? 0, ways.plain?.gap ?? 0)),
   ]
 }
 
@@ -93,10 +93,10 @@ function wrongs({ right = {} }: Row, ring: Observed): string[] {
   })
 }
 
-/** Where node:fs, which never holds the loop, had a longer one in the same row, the machine was as busy as that. */
-function gapOf({ heldBecause }: Row, gap: number, beside = 0): string[] {
+/** Where the loop had a longer one while it only waited for the others, in the same row, the machine was as busy as that. */
+function gapOf({ heldBecause }: Row, gap: number, beside: number): string[] {
   if (heldBecause !== undefined || gap <= Math.max(LONGEST_GAP, beside)) return []
-  return [`the event loop was held for ${gap} ms (node:fs: ${beside} ms)`]
+  return [`the event loop was held for ${gap} ms (beside the others: ${beside} ms)`]
 }
 
 /** Whether the step of that name runs rows. */

@@ -2,58 +2,58 @@
  * `peer.js PATH`: the other end of a line inside of the guest, in a process of its own. It answers the same lines as the host does
  * for its channels. While it holds, it has the line closed, so that nothing is taken from the other end.
  */
-import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
 import { Arrivals } from '../arrivals.js'
 import { Rescue } from '../rescue.js'
 
-const PIECE_BYTES = 4096
+const PIECE = Buffer.alloc(4096)
+/** How often it looks: a read that waits would keep the line open behind its close. */
+const LOOK_MILLISECONDS = 5
+const { O_NOCTTY, O_NONBLOCK, O_RDWR } = constants
 
 const [, , path = ''] = process.argv
 const arrivals = new Arrivals()
 const rescue = new Rescue()
-let line: FileHandle | undefined
+let line: { fd: number; timer: NodeJS.Timeout } | undefined
 
-async function drain(): Promise<void> {
+function drain(): void {
   if (line !== undefined) return
-  const opened = await open(path, constants.O_RDWR | constants.O_NOCTTY)
-  line = opened
-  void take(opened)
+  const fd = openSync(path, O_RDWR | O_NOCTTY | O_NONBLOCK)
+  line = { fd, timer: setInterval(() => take(fd), LOOK_MILLISECONDS) }
 }
 
-async function take(from: FileHandle): Promise<void> {
-  const buffer = Buffer.alloc(PIECE_BYTES)
+/** All that is there. */
+function take(fd: number): void {
   try {
-    // Until the line is closed, which ends the read that waits.
     for (;;) {
-      const { bytesRead } = await from.read(buffer, 0, PIECE_BYTES, null)
-      if (bytesRead === 0) break
-      arrivals.take(buffer.subarray(0, bytesRead))
+      const count = readSync(fd, PIECE)
+      if (count === 0) return
+      arrivals.take(PIECE.subarray(0, count))
     }
   } catch {
-    // The line is gone, or was closed under the read.
+    // EAGAIN: no more. Where the other end is gone, so is this one soon.
   }
 }
 
-/** Ends the pending read, too: a hang-up of this end alone. */
-async function hold(): Promise<void> {
-  const held = line
+function hold(): void {
+  if (line === undefined) return
+  clearInterval(line.timer)
+  closeSync(line.fd)
   line = undefined
-  await held?.close()
 }
 
 async function perform(command: string | undefined, first: string): Promise<string> {
   switch (command) {
     case 'send':
-      await line?.write(Buffer.from(first, 'hex'))
+      if (line !== undefined) writeSync(line.fd, Buffer.from(first, 'hex'))
       return ''
     case 'hold':
-      await hold()
+      hold()
       return ''
     case 'drain':
-      await drain()
+      drain()
       return ''
     case 'received':
       return await arrivals.received(Number(first))

@@ -22,7 +22,7 @@ import { plainWay, wayOf, wordOf } from './ways.js'
 /** An emulated machine on a busy host has gaps of its own: what is longer is measured anew, so often at most. */
 const MOST_RUNS = 3
 /** Longer than all that a row waits for together: what is over it hangs. */
-const ROW_MILLISECONDS = 40_000
+const ROW_MILLISECONDS = 60_000
 const UNTIL_MILLISECONDS = 30_000
 const LOOK_MILLISECONDS = 20
 

@@ -20,6 +20,8 @@ export interface Source {
   readonly tell: (bytes: Buffer) => string
   /** What a read ends with when it is unplugged, and what the next one does. */
   unplugged?: string
+  /** Why it ends otherwise for who waits in read(2). */
+  unpluggedDiffers?: string
   /** Descriptors that are there already are this process's alone. */
   ways?: readonly WayName[]
 }
@@ -55,7 +57,7 @@ async function closeAt(way: Way, { at }: Plugged, fd: number): Promise<string> {
 }
 
 export function sourceRows(source: Source): Row[] {
-  const { plug, size, unplugged, ways } = source
+  const { plug, size, unplugged, unpluggedDiffers, ways } = source
   const some = ways === undefined ? {} : { ways }
   const idle = (name: string, flags: number, more: Partial<Row> = {}): Row => ({
     name,
@@ -125,6 +127,7 @@ export function sourceRows(source: Source): Row[] {
           return { read: outcome(first), next: outcome(next), closed: await closeAt(way, plugged, fd) }
         },
         right: { read: unplugged, next: unplugged, closed: 'ok' },
+        ...(unpluggedDiffers !== undefined && { differs: { read: unpluggedDiffers } }),
       })),
     )
   }

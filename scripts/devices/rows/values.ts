@@ -2,7 +2,7 @@
 import { PATTERN } from '../arrivals.js'
 import type { Result, Way } from '../row.js'
 
-const MOST_BYTES = 4 << 20
+const MOST_BYTES = 8 << 20
 let all: Buffer | undefined
 
 /** So many bytes of what the other end knows to expect. */
