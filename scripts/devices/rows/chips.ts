@@ -1,6 +1,7 @@
 /** Small things: a source of random numbers that has none yet, a port of virtio, lines of GPIO, a watchdog, a tap interface. */
 import { createSocket } from 'node:dgram'
 import { constants } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 
 import { PLUGS } from '../machine.js'
 import { LATE } from '../modules.js'
@@ -20,7 +21,10 @@ const wordOf = ({ count, error }: Result) => error ?? `${count} bytes`
 const RANDOM = '/dev/hwrng'
 const RANDOM_BYTES = 32
 /** The kernel's own pool takes some of what comes. */
-const ENTROPY = `entropy ${'5a'.repeat(256)}`
+const ENTROPY = `entropy ${'5a'.repeat(64)}`
+/** So much that something is left of it. */
+const MUCH = `entropy ${'5a'.repeat(4096)}`
+const SETTLE_MILLISECONDS = 50
 
 /** Takes what is left of what the host sent before: from then on there is none. */
 async function exhaust(lab: Lab): Promise<void> {
@@ -42,13 +46,20 @@ function randomRow(name: string, flags: number, fault: string): Row {
     async run(way, lab) {
       await exhaust(lab)
       const fd = await way.open(RANDOM, O_RDONLY | flags)
-      await lab.host(`rescue ${RESCUE_MILLISECONDS} send ${ENTROPY}`)
+      await lab.host(`rescue ${RESCUE_MILLISECONDS} send ${MUCH}`)
       const idle = await lab.watch(() => way.read(fd, RANDOM_BYTES, { timeout: TIMEOUT_MILLISECONDS }))
       const ended = (await lab.host('rescued')) === 'yes' ? 'by the rescue' : BY_ITSELF
       const came = await lab.watch(async () => {
         const waiting = way.read(fd, RANDOM_BYTES)
-        await lab.host(`send ${ENTROPY}`)
-        return await waiting
+        let isOver = false
+        const come = waiting.finally(() => (isOver = true))
+        // The kernel's own pool may take it first, more than once.
+        await lab.until('a read that is over', async () => {
+          if (!isOver) await lab.host(`send ${ENTROPY}`)
+          await delay(SETTLE_MILLISECONDS)
+          return isOver
+        })
+        return await come
       })
       return { idle: wordOf(idle), ended, came: wordOf(came), closed: await way.close(fd) }
     },

@@ -54,7 +54,10 @@ function qemuKeyboard(name: string, plug: keyof typeof PLUGS, id: string, others
       return {
         at,
         happen: async () => void (await lab.host('monitor sendkey a 20')),
-        unplug: async () => void (await lab.host(`monitor device_del ${id}`)),
+        unplug: async () => {
+          await lab.host(`monitor device_del ${id}`)
+          await lab.until(`the end of ${name}`, () => keyboardNamed(name) === undefined)
+        },
       }
     },
     size: EVENT_BYTES * 16,

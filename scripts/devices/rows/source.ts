@@ -1,7 +1,7 @@
 /** The rows of everything that is read and tells of what happened: keyboards, HID devices, lines of GPIO. */
 import { constants } from 'node:fs'
 
-import type { Lab, Result, Row, Way, WayName } from '../row.js'
+import { type Lab, type Result, type Row, type Way, type WayName, WAYS } from '../row.js'
 
 export interface Plugged {
   /** What is opened; or a descriptor that is there already. */
@@ -57,7 +57,7 @@ async function closeAt(way: Way, { at }: Plugged, fd: number): Promise<string> {
 }
 
 export function sourceRows(source: Source): Row[] {
-  const { plug, size, unplugged, unpluggedDiffers, ways } = source
+  const { plug, size, unplugged, ways } = source
   const some = ways === undefined ? {} : { ways }
   const idle = (name: string, flags: number, more: Partial<Row> = {}): Row => ({
     name,
@@ -106,30 +106,39 @@ export function sourceRows(source: Source): Row[] {
   }
   if (unplugged !== undefined) {
     rows.push(
-      ...[
-        { name: 'unplugged while a read is pending; then a read', flags: 0 },
-        { name: 'unplugged while a read is pending, with O_NONBLOCK; then a read', flags: O_NONBLOCK },
-      ].map(({ name, flags }): Row => ({
-        name,
-        // No multishot reads are asked for by the library: those do not end on files without O_NONBLOCK.
-        fault: 'F5',
-        ways: flags === 0 ? (ways ?? ['plain', 'fs', 'ring']) : ['ring'],
-        async run(way, lab) {
-          const plugged = await plug(lab)
-          const fd = await openAt(way, plugged, O_RDONLY | flags)
-          const first = await lab.watch(async () => {
-            const pending = way.read(fd, size)
-            if (way.name === 'ring') await lab.ring.nop()
-            await plugged.unplug()
-            return await pending
-          })
-          const next = await way.read(fd, size)
-          return { read: outcome(first), next: outcome(next), closed: await closeAt(way, plugged, fd) }
-        },
-        right: { read: unplugged, next: unplugged, closed: 'ok' },
-        ...(unpluggedDiffers !== undefined && { differs: { read: unpluggedDiffers } }),
-      })),
+      unplugRow('unplugged while a read is pending; then a read', source, 0, unplugged),
+      unplugRow(
+        'unplugged while a read is pending, with O_NONBLOCK; then a read',
+        source,
+        O_NONBLOCK,
+        unplugged,
+      ),
     )
   }
   return rows
+}
+
+function unplugRow(name: string, source: Source, flags: number, unplugged: string): Row {
+  const { plug, size, unpluggedDiffers, ways = WAYS } = source
+  return {
+    name,
+    // No multishot reads are asked for by the library: those do not end on files without O_NONBLOCK.
+    fault: 'F5',
+    // The others do not wait with it.
+    ways: flags === 0 ? ways : ['ring'],
+    async run(way, lab) {
+      const plugged = await plug(lab)
+      const fd = await openAt(way, plugged, O_RDONLY | flags)
+      const first = await lab.watch(async () => {
+        const pending = way.read(fd, size)
+        if (way.name === 'ring') await lab.ring.nop()
+        await plugged.unplug()
+        return await pending
+      })
+      const next = await way.read(fd, size)
+      return { read: outcome(first), next: outcome(next), closed: await closeAt(way, plugged, fd) }
+    },
+    right: { read: unplugged, next: unplugged, closed: 'ok' },
+    ...(unpluggedDiffers !== undefined && { differs: { read: unpluggedDiffers } }),
+  }
 }
