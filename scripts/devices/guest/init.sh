@@ -23,6 +23,11 @@ for attempt in 1 2 3 4 5 6; do
     insmod "$module" 2>/dev/null && rm "$module"
   done
 done
+# A hub that sleeps does not see what QEMU plugs in.
+echo -1 >/sys/module/usbcore/parameters/autosuspend
+for control in /sys/bus/usb/devices/*/power/control; do
+  echo on >"$control"
+done
 [ -z "$(ls /early)" ] || echo "These modules do not load:" /early/*
 mkdir /disk
 mke2fs /dev/vda >/dev/null && mount -t ext4 /dev/vda /disk || echo "There is no disk."
