@@ -23,6 +23,12 @@ import { AVA_SUITES, GUEST_FIXTURES, GUEST_PACKAGES } from './suites.js'
 export interface Contents {
   /** The repository. */
   root: string
+  /** Another checkout, whose package as it was built there is run. */
+  packageRoot?: string
+  /** What makes the machine ready and runs the driver; else that of test:kernels. */
+  init?: string
+  /** What is compiled for the guest: a tsconfig.json. */
+  config?: string
   programs: Programs
   /** A package with an addon that was not built by this machine for itself. */
   addon: string | undefined
@@ -52,9 +58,9 @@ export async function layOut(contents: Contents, tree: string): Promise<void> {
   writeFileSync(join(tree, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n')
   writeFileSync(join(tree, 'etc/hosts'), '127.0.0.1 localhost\n')
   layOutNode(contents.node, tree)
-  cpSync(join(contents.root, 'scripts/kernels/guest/init.sh'), join(tree, 'init'))
+  cpSync(contents.init ?? join(contents.root, 'scripts/kernels/guest/init.sh'), join(tree, 'init'))
   chmodSync(join(tree, 'init'), 0o755)
-  await layOutPackage(contents.root, join(tree, 'app'), contents.addon)
+  await layOutPackage(contents, join(tree, 'app'))
   await layOutPrograms(contents.programs, join(tree, PROGRAMS))
 }
 
@@ -72,17 +78,20 @@ function layOutNode(node: string | MuslNode, tree: string): void {
   }
 }
 
-async function layOutPackage(root: string, app: string, addon: string | undefined): Promise<void> {
-  const addons = addon === undefined ? readdirSync(root).filter((name) => name.endsWith('.node')) : []
+async function layOutPackage(
+  { root, addon, packageRoot = root, config = join(root, 'scripts/kernels/tsconfig.guest.json') }: Contents,
+  app: string,
+): Promise<void> {
+  const addons = addon === undefined ? readdirSync(packageRoot).filter((name) => name.endsWith('.node')) : []
   if (addon !== undefined) {
     const { name } = JSON.parse(readFileSync(join(addon, 'package.json'), 'utf8')) as { name: string }
     cpSync(addon, join(app, 'node_modules', name), { recursive: true })
   }
-  for (const name of [...PACKAGE, ...addons]) cpSync(join(root, name), join(app, name), { recursive: true })
+  for (const name of [...PACKAGE, ...addons])
+    cpSync(join(packageRoot, name), join(app, name), { recursive: true })
   for (const path of await installedPackages(root)) {
     cpSync(path, join(app, relative(root, path)), { recursive: true })
   }
-  const config = join(root, 'scripts/kernels/tsconfig.guest.json')
   await mustRun(join(root, 'node_modules/.bin/tsc'), ['-p', config, '--outDir', app], { cwd: root })
   for (const name of GUEST_FIXTURES) cpSync(join(root, name), join(app, name))
   writeFileSync(join(app, 'ava.config.js'), AVA_CONFIG)
@@ -112,7 +121,8 @@ async function layOutPrograms(
   directory: string,
 ): Promise<void> {
   mkdirSync(directory, { recursive: true })
-  const named = [...rustSuites, ...helpers, [basename(stress), stress] as const]
+  const named = [...rustSuites, ...helpers]
+  if (stress !== undefined) named.push([basename(stress), stress])
   for (const [name, path] of named) {
     // Symbols stay, for the names in a panic; debug information would be ten times the program.
     await mustRun(strip, ['--strip-debug', '-o', join(directory, name), path])

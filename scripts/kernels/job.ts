@@ -2,7 +2,7 @@
 import type { Tally } from '../counts.js'
 
 /** How a step's output is read. */
-export type Reading = 'cargo' | 'ava' | 'json'
+export type Reading = 'cargo' | 'ava' | 'json' | 'json lines'
 
 export interface Step {
   /** Unique in its job. */
@@ -35,7 +35,7 @@ export interface StepResult {
   /** Not run, because of `unlessLost`. */
   skipped?: true
   tally?: Tally
-  /** What it printed, if it is to be read as JSON and is that. */
+  /** What it printed, if it is to be read as JSON and is that; of `json lines` an array of those lines that are. */
   json?: unknown
   /** Of what failed: the end of its output. */
   tail?: string

@@ -43,17 +43,18 @@ const MODULES = [
   'ext4',
   'fuse',
 ]
-const MODULE_FILES = MODULES.flatMap((name) => [
-  `./lib/modules/*/${name}.ko*`,
-  `./usr/lib/modules/*/${name}.ko*`,
-])
 
-/** Fetches the newest kernel of a series that its suites really hold. */
+function filesOf(modules: readonly string[]): string[] {
+  return modules.flatMap((name) => [`./lib/modules/*/${name}.ko*`, `./usr/lib/modules/*/${name}.ko*`])
+}
+
+/** Fetches the newest kernel of a series that its suites really hold, with those of the modules that are files there. */
 export async function fetchKernel(
   cache: Cache,
   mirror: Mirror,
   series: Series,
-  architecture: Architecture,
+  architecture: Pick<Architecture, 'debian' | 'kernelFlavour'>,
+  modules: readonly string[] = MODULES,
 ): Promise<Kernel | MissingKernel> {
   if ('module' in series) return fetchFromModule(cache, series, architecture)
   return fetchFromDebian(cache, mirror, series, architecture)
@@ -87,11 +88,11 @@ async function fetchFromDebian(
   const names = (await suites.list(kernelFlavour)).filter(({ name }) => name.startsWith('linux-'))
   const possible = candidates(names, series.name, kernelFlavour)
   for (const candidate of possible) {
-    const directory = await suites.unpacked(candidate, [...IMAGES, ...MODULE_FILES])
+    const directory = await suites.unpacked(candidate, [...IMAGES, ...filesOf(modules)])
     const image = directory && findFile(directory, /^vmlinuz/)
     if (image) {
-      const modules = await modulesOf(suites, candidate, directory, names)
-      return { series: series.name, package: candidate, image, modules }
+      const files = await modulesOf(suites, candidate, directory, names, modules)
+      return { series: series.name, package: candidate, image, modules: files }
     }
   }
   const where = series.suites.join(' and ')
@@ -104,15 +105,16 @@ async function modulesOf(
   kernel: DebianPackage,
   directory: string,
   names: readonly DebianPackage[],
+  modules: readonly string[],
 ): Promise<string[]> {
   const directories = [directory]
   const other = kernel.name.replace('linux-binary-', 'linux-modules-')
   if (other !== kernel.name && names.some(({ name }) => name === other)) {
-    const unpacked = await suites.unpacked({ name: other, version: kernel.version }, MODULE_FILES)
+    const unpacked = await suites.unpacked({ name: other, version: kernel.version }, filesOf(modules))
     if (unpacked !== undefined) directories.push(unpacked)
   }
   const paths: string[] = []
-  for (const module of MODULES) {
+  for (const module of modules) {
     const found = directories.map((path) => findFile(path, new RegExp(String.raw`^${module}\.ko(\.xz)?$`)))
     const path = found.find((candidate) => candidate !== undefined)
     if (path !== undefined) paths.push(await uncompressed(path))

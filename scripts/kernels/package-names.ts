@@ -9,7 +9,9 @@ function escape(text: string): string {
 /** A pattern for the names of packages that hold a kernel of the series. */
 export function kernelNames(series: string, flavour: string): RegExp {
   // The kernel lies in linux-image; since 7.1 in linux-binary, and linux-image is empty.
-  return new RegExp(`^linux-(image|binary)-${escape(series)}\\.\\d[^ ]*-${escape(flavour)}(-unsigned)?$`)
+  // Between the version and the flavour stands at most a number: `cloud-amd64` is no `amd64`.
+  const version = `${escape(series)}\\.\\d[^ -]*(-\\d[^ -]*)?`
+  return new RegExp(`^linux-(image|binary)-${version}-${escape(flavour)}(-unsigned)?$`)
 }
 
 /**

@@ -13,7 +13,7 @@ export interface Programs {
   /** The test programs of the core, by name. */
   rustSuites: Map<string, string>
   /** Without optimisation the window of the race would be another. */
-  stress: string
+  stress?: string
   /** Launchers and servers that tests use, by name. */
   helpers: Map<string, string>
   /** What takes their debug information from them. */
@@ -96,14 +96,25 @@ async function buildTools(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
 ): Promise<Pick<Programs, 'stress' | 'helpers'>> {
-  const helpers = new Map<string, string>()
-  const sandbox = ['build', '--package', 'uring-safe-cancel-sandbox', ...args]
-  for (const { target, executable } of await cargo(root, sandbox, env)) {
-    if (executable !== null) helpers.set(target.name, executable)
-  }
+  const helpers = await buildHelpers(root, args, env)
   const release = ['build', '--release', '--package', 'uring-safe-cancel-stress', ...args]
   const built = await cargo(root, release, env)
   const stress = built.find(({ target }) => target.name === 'uring-safe-cancel-stress')?.executable
   if (!stress) throw new Error('cargo built no uring-safe-cancel-stress')
   return { stress, helpers }
+}
+
+/** Launchers and servers that tests use. */
+export async function buildHelpers(
+  root: string,
+  args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Map<string, string>> {
+  const sandbox = ['build', '--package', 'uring-safe-cancel-sandbox', ...args]
+  const built = await cargo(root, sandbox, env)
+  return new Map(
+    built.flatMap(({ target, executable }) =>
+      executable === null ? [] : [[target.name, executable] as const],
+    ),
+  )
 }

@@ -23,6 +23,8 @@ export interface BootFiles {
 export interface BootOptions {
   processor: string
   limitSeconds: number
+  /** What else the machine has. */
+  devices?: readonly string[]
   /** Called with what the console prints. */
   onOutput?: (text: string) => void
 }
@@ -49,14 +51,14 @@ const PANIC_MILLISECONDS = 10_000
 export async function boot(
   { qemu }: Architecture,
   { image, initrd, disk }: BootFiles,
-  { processor, limitSeconds, onOutput }: BootOptions,
+  { processor, limitSeconds, devices = [], onOutput }: BootOptions,
 ): Promise<Boot> {
   const append = `${qemu.kernelArguments} ${KERNEL_ARGUMENTS}`
   const drive = ['-drive', `file=${disk},format=raw,if=virtio,cache=unsafe,throttling.bps-read=${DISK_READS}`]
   const files = ['-kernel', image, '-initrd', initrd, '-append', append, ...drive]
   const rest = ['-display', 'none', '-monitor', 'none', '-serial', 'stdio', '-no-reboot', '-nic', 'none']
   const start = performance.now()
-  const child = spawn(qemu.program, [...qemu.args, '-cpu', processor, ...files, ...rest], {
+  const child = spawn(qemu.program, [...qemu.args, '-cpu', processor, ...files, ...rest, ...devices], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const kill = () => child.kill('SIGKILL')

@@ -87,10 +87,17 @@ function read(reading: Reading, ended: Ended): Partial<StepResult> {
   for (const [line] of stdout.matchAll(/row: .*/g)) print(line)
   if (reading === 'cargo') return { tally: countCargoTests(stdout) }
   if (reading === 'ava') return { tally: countAvaTests(stdout) }
+  if (reading === 'json lines') return { json: stdout.split('\n').flatMap((line) => parsed(line)) }
+  const [json] = parsed(stdout)
+  return json === undefined ? {} : { json }
+}
+
+/** The value in an array; an empty one where the text is no JSON. */
+function parsed(text: string): unknown[] {
   try {
-    return { json: JSON.parse(stdout) as unknown }
+    return [JSON.parse(text) as unknown]
   } catch {
-    return {}
+    return []
   }
 }
 
