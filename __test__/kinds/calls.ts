@@ -21,6 +21,9 @@ export class Hung extends Error {}
 /** After that nothing comes that is only preparation: a machine that is that slow has other troubles. */
 const PATIENCE_MILLISECONDS = 20_000
 
+/** More than that of a call's arguments tells nobody anything. */
+const LONGEST_WORDS = 120
+
 export function errnoName(errno: number): string {
   return errno === 0 ? '0' : getSystemErrorName(-errno)
 }
@@ -82,7 +85,7 @@ export class Calls {
   /** The same, where what it wrote into memory matters. */
   async mustAnswer(name: string, ...words: Word[]): Promise<Answer> {
     const answer = await within(this.call(name, ...words), `${name} ${words.join(' ')}`)
-    if (answer.result < 0) throw new Error(`${name}(${words.join(', ')}): ${errnoName(answer.errno)}`)
+    if (answer.result < 0) throw new Error(`${name}(${words.join(', ').slice(0, LONGEST_WORDS)}): ${errnoName(answer.errno)}`)
     return answer
   }
 

@@ -10,8 +10,8 @@ export interface Made {
   path?: string
   /** Makes this many bytes, or one message of them, readable. `actor` is who reads. */
   give?: (bytes: number, actor: number) => Promise<void>
-  /** Fills it until a write waits. */
-  fill?: () => Promise<void>
+  /** Fills it until a write waits; resolves to the number of bytes. */
+  fill?: () => Promise<number>
   /** Takes all that was written, and names it. */
   take?: () => Promise<string>
   /** The other side closes. */

@@ -7,7 +7,7 @@ import { type Calls, type Helper, Hung } from './calls.js'
 import { lengthOf } from './data.js'
 import type { Made, Places } from './kind.js'
 import type { Settled } from './messages.js'
-import { O_NONBLOCK } from './kinds/tools.js'
+import { FILLING, O_NONBLOCK } from './kinds/tools.js'
 import type { Subject } from './operations.js'
 import { emptyOutcome, type Outcome } from './outcome.js'
 import type { Cell } from './rules.js'
@@ -47,6 +47,7 @@ class Performance {
   readonly #world: Calls
   readonly #made: Made
   #hasHungUp = false
+  #filled = 0
 
   constructor(cell: Cell, place: Workplace, world: Calls, made: Made) {
     this.#cell = cell
@@ -59,6 +60,14 @@ class Performance {
       made.hangUp = async () => {
         this.#hasHungUp = true
         await hangUp()
+      }
+    }
+    const { fill } = made
+    if (fill !== undefined) {
+      made.fill = async () => {
+        const filled = await fill()
+        this.#filled += filled
+        return filled
       }
     }
     if (take !== undefined) {
@@ -232,13 +241,21 @@ class Performance {
         if (kind.hasPeer === true) return
       }
       await this.#made.take?.()
-      const [only = '-', ...more] = this.#taken
-      // How much came in which piece is the timing's.
-      outcome.taken =
-        more.length === 0 || kind.keepsMessages === true
-          ? this.#taken.filter((taken) => taken !== '-').join('+') || '-'
-          : `${[only, ...more].reduce((sum, taken) => sum + lengthOf(taken.split(' ')[0] ?? '-'), 0)} bytes`
+      outcome.taken = this.#takenAll()
     }
+  }
+
+  /** What the other side got of the operation: by its content, or, where it came in pieces, how much. */
+  #takenAll(): string {
+    const { kind } = this.#cell
+    if (kind.keepsMessages === true) {
+      const messages = this.#taken.flatMap((taken) => taken.split('+'))
+      return messages.filter((message) => message !== '-' && !message.startsWith(FILLING)).join('+') || '-'
+    }
+    const [only = '-', ...more] = this.#taken
+    if ((more.length === 0 && this.#filled === 0) || kind.payload !== undefined) return only
+    const sum = [only, ...more].reduce((all, taken) => all + lengthOf(taken.split(' ')[0] ?? '-'), 0)
+    return `${sum - this.#filled} bytes`
   }
 
   /** A cancel and bytes at once, again and again: they are in the result, or the next read finds them. */

@@ -7,6 +7,8 @@ import { bothWays, drain, kind, O_NONBLOCK, openFile } from './tools.js'
 
 const { O_RDWR, O_RDONLY } = constants
 const SEEK_END = 2
+/** The log takes no long ones. */
+const LINE_BYTES = 64
 
 async function device(world: Calls, path: string, flags: number): Promise<Made> {
   const fd = await openFile(world, path, flags)
@@ -33,7 +35,7 @@ async function kmsg(world: Calls, isNonblocking: boolean): Promise<Made> {
     writer: fd,
     path: '/dev/kmsg',
     give: async (bytes) => {
-      const line = Buffer.from(`kinds ${'m'.repeat(Math.max(0, bytes - 7))}\n`)
+      const line = Buffer.from(`kinds ${'m'.repeat(Math.min(bytes, LINE_BYTES))}\n`)
       await world.must('write', fd, `i:${line.toString('hex')}`, line.length)
     },
     next: async () => ((await drain(world, fd)) === '-' ? '-' : 'lines'),

@@ -32,7 +32,7 @@ async function eventfd(world: Calls, flags: number): Promise<Made> {
     reader: fd,
     writer: fd,
     give: async () => void (await world.must('write', fd, `i:${eight(5n)}`, 8)),
-    fill: async () => void (await world.must('write', fd, `i:${eight(0xffff_ffff_ffff_fffen)}`, 8)),
+    fill: () => world.must('write', fd, `i:${eight(0xffff_ffff_ffff_fffen)}`, 8),
     take: () => drain(world, fd, false, 8),
     next: () => drain(world, fd, false, 8),
   }

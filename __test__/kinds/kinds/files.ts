@@ -10,7 +10,10 @@ import { drain, kind, O_NONBLOCK, openFile } from './tools.js'
 const CONTENT_BYTES = 16_384
 const BLOCK_BYTES = 4096
 const [MFD_ALLOW_SEALING, F_ADD_SEALS, F_SEAL_GROW, F_SEAL_WRITE] = [2, 1033, 4, 8]
+const SEEK_CUR = 1
 const O_PATH = 0o10000000
+/** A number that nothing else here has. */
+const KEPT = 100
 /** arm64 has O_DIRECT and O_DIRECTORY the other way round: node:fs knows. */
 const { O_DIRECT, O_APPEND, O_RDWR, O_RDONLY, O_CREAT, O_DIRECTORY } = constants
 
@@ -43,11 +46,9 @@ async function file(world: Calls, directory: string, flags: number): Promise<Mad
 
 /** With O_DIRECT what follows has to be read in blocks: the position says where that would be. */
 async function nextOf(world: Calls, fd: number): Promise<string> {
-  const { result } = await world.call('lseek', fd, 0, constants_SEEK_CUR)
+  const { result } = await world.call('lseek', fd, 0, SEEK_CUR)
   return `from ${result}`
 }
-
-const constants_SEEK_CUR = 1
 
 const FLAGS = [
   ['buffered', 0],
@@ -77,7 +78,15 @@ async function sealed(world: Calls, seals: number): Promise<Made> {
   await world.must('lseek', fd, 0, 0)
   await world.must('fcntl', fd, F_ADD_SEALS, seals)
   const path = `/proc/${world.pid}/fd/${fd}`
-  return { reader: fd, writer: fd, path, take: () => contentOf(world, path), next: () => nextOf(world, fd) }
+  // It has no other name: whoever closes it is not its last user.
+  const kept = await world.must('dup3', fd, KEPT, 0)
+  return {
+    reader: fd,
+    writer: fd,
+    path,
+    take: () => contentOf(world, `/proc/${world.pid}/fd/${kept}`),
+    next: () => nextOf(world, fd),
+  }
 }
 
 async function blockDevice(world: Calls, places: Places, flags: number): Promise<Made> {

@@ -1,5 +1,6 @@
 /** What several kinds are made with. */
 import { constants } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 
 import { type Calls, errnoName, type Word } from '../calls.js'
 import type { Kind } from '../kind.js'
@@ -27,9 +28,23 @@ export async function drain(world: Calls, fd: number, separately = false, enough
   return (separately ? messages : all) + end.replace(' EAGAIN', '')
 }
 
-export async function fill(world: Calls, fd: number, piece = 4096): Promise<void> {
-  const { result } = await world.ask('fill', fd, piece)
-  if (result < 0) throw new Error('it cannot be filled')
+/** So often in a row nothing more must fit: a terminal's driver moves on, after a while, what was written. */
+const FULL_LOOKS = 3
+const LOOK_MILLISECONDS = 2
+/** What the filling begins with, as crates/kinds/src/streams.rs writes it: no operation's data does. */
+export const FILLING = '48'
+
+/** Fills until it stays full; resolves to the number of bytes. */
+export async function fill(world: Calls, fd: number, piece = 4096): Promise<number> {
+  let total = 0
+  for (let looks = 0; looks < FULL_LOOKS; looks += 1) {
+    const { result } = await world.ask('fill', fd, piece)
+    if (result < 0) throw new Error('it cannot be filled')
+    total += result
+    if (result > 0) looks = 0
+    await delay(LOOK_MILLISECONDS)
+  }
+  return total
 }
 
 export async function giveBytes(world: Calls, fd: number, bytes: number): Promise<void> {
