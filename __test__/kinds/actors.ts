@@ -14,6 +14,8 @@ import type { Operation, Subject } from './operations.js'
 const LOOK_MILLISECONDS = 2
 /** So often in a row it has to sleep at the same place: a call that moves bytes may sleep for a moment. */
 const LOOKS = 3
+/** So often it may be seen to sleep where no signal wakes it. */
+const DISK_LOOKS = 500
 /** What a ring's operation has not done by then, it waits for. Where the call did not wait, nothing is decided by time. */
 const WAITS_AFTER_MILLISECONDS = 20
 /** SIGUSR1 and SIGRTMIN + 6, on all processors that Linux has Node for. */
@@ -34,6 +36,7 @@ export class CallActor implements Actor {
   readonly #calls: Calls
   readonly #channel: number
   #settled: Settled | undefined
+  #diskLooks = 0
   /** Why the call could not even be made. */
   #refusal: unknown
 
@@ -58,6 +61,7 @@ export class CallActor implements Actor {
 
   async begin(operation: Operation, subject: Subject): Promise<Settled> {
     this.#settled = undefined
+    this.#diskLooks = 0
     this.#refusal = undefined
     const [name, ...words] = operation.call(subject)
     const { result, errno, outs } = await this.#calls.call(name, ...words).catch((error: unknown) => {
@@ -69,7 +73,11 @@ export class CallActor implements Actor {
     let text = failed ? errnoName(errno) : String(result)
     if (!failed && name === 'ppoll') text = String(Buffer.from(outs[0] ?? '', 'hex').readInt16LE(6))
     if (!failed && name === 'openat') text = '0'
-    this.#settled = { result: text, data: operation.direction === 'in' && !failed ? (outs[0] ?? '-') : '-', at }
+    this.#settled = {
+      result: text,
+      data: operation.direction === 'in' && !failed ? (outs[0] ?? '-') : '-',
+      at,
+    }
     if (name === 'ppoll') this.#settled.data = '-'
     return this.#settled
   }
@@ -92,7 +100,12 @@ export class CallActor implements Actor {
   #sleepsAt(): string {
     const line = readFileSync(`/proc/${this.pid}/syscall`, 'utf8')
     const isOnChannel = line.split(' ')[1] === `0x${this.#channel.toString(16)}`
-    return line.startsWith('running') || isOnChannel ? '' : line
+    if (line.startsWith('running') || isOnChannel) return ''
+    // What sleeps uninterruptibly waits for a disk, which is no waiting: unless it takes longer than disks do.
+    const [, state = ''] = /\) (\S)/.exec(readFileSync(`/proc/${this.pid}/stat`, 'utf8')) ?? []
+    if (state === 'S') return line
+    this.#diskLooks += 1
+    return this.#diskLooks > DISK_LOOKS ? line : ''
   }
 
   /** Interrupts the call, again if the signal came before it. */
@@ -163,7 +176,10 @@ export class RingActor implements Actor {
 
   static spawn(place: RingPlace): RingActor {
     const [node = '', ...args] = ringCommand(place, 3)
-    const child: ChildProcess = spawn(node, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit', 'pipe'] })
+    const child: ChildProcess = spawn(node, args, {
+      cwd: ROOT,
+      stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+    })
     return new RingActor(child.pid ?? -1, child.stdio[3] as Duplex, () => child.kill('SIGKILL'))
   }
 

@@ -85,7 +85,8 @@ export class Calls {
   /** The same, where what it wrote into memory matters. */
   async mustAnswer(name: string, ...words: Word[]): Promise<Answer> {
     const answer = await within(this.call(name, ...words), `${name} ${words.join(' ')}`)
-    if (answer.result < 0) throw new Error(`${name}(${words.join(', ').slice(0, LONGEST_WORDS)}): ${errnoName(answer.errno)}`)
+    if (answer.result < 0)
+      throw new Error(`${name}(${words.join(', ').slice(0, LONGEST_WORDS)}): ${errnoName(answer.errno)}`)
     return answer
   }
 
@@ -125,7 +126,12 @@ export class Helper {
   readonly #channels: Record<keyof typeof CHANNELS, Channel>
 
   constructor(program: string) {
-    const stdio = ['ignore', 'inherit', 'inherit', ...Object.keys(CHANNELS).map(() => 'pipe' as const)] as const
+    const stdio = [
+      'ignore',
+      'inherit',
+      'inherit',
+      ...Object.keys(CHANNELS).map(() => 'pipe' as const),
+    ] as const
     this.#child = spawn(program, [String(CHANNELS.root)], { stdio: [...stdio] })
     const channel = (index: number) => new Channel(this.#child.stdio[index] as Duplex)
     this.#channels = {

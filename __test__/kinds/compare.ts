@@ -20,7 +20,8 @@ const FIELDS: Field[] = ['result', 'data', 'second', 'taken', 'position', 'next'
 function isSame({ kind, situation }: Cell, field: Field, call: Outcome, ring: Outcome): boolean {
   if (call[field] === ring[field]) return true
   // Of two readers either is first, and has what there is.
-  if (situation.hasRival === true) return field !== 'result'
+  if (situation.hasRival === true)
+    return field !== 'result' || (Number(call.result) > 0 && Number(ring.result) > 0)
   if (kind.isVolatile !== true) return false
   if (field === 'data') return true
   return field === 'result' && Number(call.result) > 0 && Number(ring.result) > 0
@@ -37,7 +38,10 @@ export function heldBy({ held, gap, result }: Outcome): string | undefined {
 /** `calls` is what may be expected: the system call's outcome, and that of its blocking twin. */
 export function compare(cell: Cell, calls: Outcome[], ring: Outcome): Verdict {
   const verdicts = calls.map((call) => compareWith(cell, call, ring))
-  const best = [...verdicts].sort((a, b) => a.faults.length - b.faults.length)[0] ?? { faults: [], onPurpose: [] }
+  const best = [...verdicts].sort((a, b) => a.faults.length - b.faults.length)[0] ?? {
+    faults: [],
+    onPurpose: [],
+  }
   const held = heldBy(ring)
   if (held !== undefined) best.faults.push(held)
   return best

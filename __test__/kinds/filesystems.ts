@@ -63,7 +63,15 @@ export function mountAll(programs: string): Places {
     const parts = ['lower', 'upper', 'work'].map((name) => join(ext4.directory, name))
     for (const part of parts) mkdirSync(part)
     const [lower, upper, work] = parts
-    run('mount', '-t', 'overlay', 'kinds', '-o', `lowerdir=${lower},upperdir=${upper},workdir=${work}`, directory)
+    run(
+      'mount',
+      '-t',
+      'overlay',
+      'kinds',
+      '-o',
+      `lowerdir=${lower},upperdir=${upper},workdir=${work}`,
+      directory,
+    )
   })
   attempt('block device', () => {
     // The device is let go as its last user closes it: the mount of nothing, so it is detached at the end.

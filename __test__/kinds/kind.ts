@@ -50,6 +50,8 @@ export interface Kind {
   hangsUp?: boolean
   /** So few bytes that a read waits for more. */
   few?: number
+  /** Whether it waits for more only for a while. */
+  fewEnds?: boolean
   /** What all its descriptors share: two cells with it do not run at once. */
   shares?: string
   /** Which ways data can go at all. */

@@ -28,7 +28,10 @@ const LANES = '4'
 function programs(root: string): string {
   const { URING_SAFE_CANCEL_PROGRAMS: built } = process.env
   if (built !== undefined) return built
-  execFileSync('cargo', ['build', '--quiet', '--package', 'uring-safe-cancel-kinds'], { cwd: root, stdio: 'inherit' })
+  execFileSync('cargo', ['build', '--quiet', '--package', 'uring-safe-cancel-kinds'], {
+    cwd: root,
+    stdio: 'inherit',
+  })
   return join(root, 'target/debug')
 }
 

@@ -5,7 +5,12 @@ export type CancelWay = 'cancel' | 'signal' | 'timeout' | 'closeFd' | 'destroy'
 
 export type Request =
   /** Takes the descriptor that was sent, and makes a ring. */
-  | { do: 'prepare'; fileSize?: number | undefined; blockSignal?: number | undefined; inherited?: number | undefined }
+  | {
+      do: 'prepare'
+      fileSize?: number | undefined
+      blockSignal?: number | undefined
+      inherited?: number | undefined
+    }
   | { do: 'begin'; operation: OperationName; subject: Subject }
   | { do: 'cancel'; way: CancelWay }
   | { do: 'look' }

@@ -190,7 +190,13 @@ export const OPERATIONS: Operation[] = [
     moves: false,
     isPlaced: false,
     opcodes: [OPENAT],
-    call: ({ path, openFlags }) => ['openat', AT_FDCWD, pathWord(path), openFlags | constants.O_NOCTTY, 0o600],
+    call: ({ path, openFlags }) => [
+      'openat',
+      AT_FDCWD,
+      pathWord(path),
+      openFlags | constants.O_NOCTTY,
+      0o600,
+    ],
   },
   {
     name: 'close',

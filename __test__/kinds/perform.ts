@@ -83,11 +83,18 @@ class Performance {
     return this.#cell.operation.direction === 'out' ? this.#made.writer : this.#made.reader
   }
 
+  /** What is written in one piece has its own length. */
+  #length(): number {
+    const { kind, operation } = this.#cell
+    if (operation.direction === 'out' && kind.payload !== undefined) return kind.payload.length / 2
+    return kind.length
+  }
+
   #subject(fd: number): Subject {
     const { kind, situation } = this.#cell
     return {
       fd,
-      length: situation.length?.(kind) ?? kind.length,
+      length: situation.length?.(kind) ?? this.#length(),
       payload: kind.payload,
       position: positionFor(this.#cell),
       path: this.#made.path ?? '',
@@ -145,7 +152,13 @@ class Performance {
   }
 
   #context(actor: Actor): Context {
-    return { world: this.#world, made: this.#made, kind: this.#cell.kind, operation: this.#cell.operation, actor }
+    return {
+      world: this.#world,
+      made: this.#made,
+      kind: this.#cell.kind,
+      operation: this.#cell.operation,
+      actor,
+    }
   }
 
   async #run(actor: Actor, subject: Subject, mayWait: boolean): Promise<void> {
@@ -193,7 +206,7 @@ class Performance {
     settling.catch(() => {})
     let waits = await inTime(actor.waits(), limit, 'it neither waits nor ends')
     // Where the call does not wait, nothing is decided by how fast the ring is.
-    for (const end = Date.now() + limit; waits && !mayWait && Date.now() < end; ) {
+    for (const end = Date.now() + limit; waits && !mayWait && Date.now() < end;) {
       await delay(STEP_MILLISECONDS)
       waits = !isSettled
     }
@@ -209,7 +222,7 @@ class Performance {
         }
       } else {
         const isRepeated = operation.direction === 'out' || situation.hasRival === true
-        for (const end = Date.now() + limit; !isSettled && Date.now() < end; ) {
+        for (const end = Date.now() + limit; !isSettled && Date.now() < end;) {
           if (!this.#hasHungUp) await event?.(context)
           if (!isRepeated) break
           await delay(STEP_MILLISECONDS)
@@ -228,7 +241,8 @@ class Performance {
     if (!isClosed) {
       const { result } = await this.#world.call('lseek', this.#descriptor, 0, SEEK_CUR)
       outcome.position = result < 0 ? 'none' : String(result)
-      if (kind.isVolatile === true && operation.name !== 'fsync') outcome.position = result < 0 ? 'none' : 'some'
+      if (kind.isVolatile === true && operation.name !== 'fsync')
+        outcome.position = result < 0 ? 'none' : 'some'
     }
     if (operation.direction === 'in' && operation.moves && !situation.hasRival) {
       // What was cancelled took nothing of what comes later.
@@ -287,7 +301,11 @@ class Performance {
   }
 }
 
-async function perform(cell: Cell, place: Workplace, how: (it: Performance) => Promise<void>): Promise<Outcome> {
+async function perform(
+  cell: Cell,
+  place: Workplace,
+  how: (it: Performance) => Promise<void>,
+): Promise<Outcome> {
   const { helper, places } = place
   const world = await helper.world()
   let temporary: string[] | undefined
@@ -305,7 +323,7 @@ async function perform(cell: Cell, place: Workplace, how: (it: Performance) => P
     return performance.outcome
   } finally {
     await helper.end(world)
-    for (const path of temporary ?? []) rmSync(path, { force: true })
+    for (const path of temporary ?? []) rmSync(path, { force: true, recursive: true })
   }
 }
 

@@ -18,6 +18,7 @@ interface Addon {
   receive: () => number
   close: (fd: number) => void
   blockSignal: (signal: number) => void
+  forgetSignal: (signal: number) => void
   limitFileSize: (bytes?: number) => void
   watch: () => void
   longestSleep: () => number
@@ -85,7 +86,11 @@ function source({ payload, length }: Subject): Buffer {
 }
 
 /** Begins an operation; resolves to its result and the bytes that were read. */
-function start(name: OperationName, { ring, fd, abort }: Cell, subject: Subject): [Promise<unknown>, Buffer[]] {
+function start(
+  name: OperationName,
+  { ring, fd, abort }: Cell,
+  subject: Subject,
+): [Promise<unknown>, Buffer[]] {
   const { length, position, path, openFlags, async, timeout } = subject
   const options = { async, signal: abort.signal, ...(timeout === undefined ? {} : { timeout }) }
   const where = name.endsWith(' at') ? position : null
@@ -230,13 +235,23 @@ function look(): Look {
 }
 
 async function prepare(request: Request & { do: 'prepare' }): Promise<{ fd: number }> {
-  if (request.blockSignal !== undefined) addon.blockSignal(request.blockSignal)
+  if (request.blockSignal !== undefined) {
+    addon.blockSignal(request.blockSignal)
+    addon.forgetSignal(request.blockSignal)
+  }
   const fd = request.inherited ?? addon.receive()
   addon.limitFileSize(request.fileSize)
   const ring = new library.Ring({ drainTimeout: 1000 })
   // Before its first operation a ring is not what it is later: its timer, its memory.
   await ring.nop()
-  cell = { ring, fd, operation: undefined, abort: new AbortController(), isClosed: false, turns: workerTurns() }
+  cell = {
+    ring,
+    fd,
+    operation: undefined,
+    abort: new AbortController(),
+    isClosed: false,
+    turns: workerTurns(),
+  }
   finalGap = 0
   addon.longestSleep()
   return { fd }

@@ -61,11 +61,14 @@ const EXCLUSIONS: Exclusion[] = [
   {
     reason: 'an open or fsync has nothing to find but what it is done to',
     excludes: (cell) =>
-      ['open', 'fsync'].includes(cell.operation.name) && among(cell.situation, 'none', 'peer gone') && !mayWait(cell),
+      ['open', 'fsync'].includes(cell.operation.name) &&
+      among(cell.situation, 'none', 'peer gone') &&
+      !mayWait(cell),
   },
   {
     reason: 'an open by name makes its own other side',
-    excludes: ({ operation, situation }) => operation.name === 'open' && among(situation, 'peer gone', 'hang-up'),
+    excludes: ({ operation, situation }) =>
+      operation.name === 'open' && among(situation, 'peer gone', 'hang-up'),
   },
   {
     reason: 'an open has no descriptor to be closed',
@@ -141,6 +144,8 @@ interface Difference {
   allows: (cell: Cell, field: Field, call: Outcome, ring: Outcome) => boolean
 }
 
+const POLLNVAL = '32'
+
 function isCount(text: string): boolean {
   return /^\d+$/.test(text)
 }
@@ -150,11 +155,15 @@ export const DIFFERENCES: Difference[] = [
     name: 'cancelled, where a signal would interrupt',
     sentence: '-EINTR and -512 to -516 after a cancel count as cancelled',
     allows: ({ situation }, field, call, ring) =>
-      field === 'result' && situation.cancel !== undefined && call.result === 'EINTR' && ring.result === 'cancelled',
+      field === 'result' &&
+      situation.cancel !== undefined &&
+      call.result === 'EINTR' &&
+      ring.result === 'cancelled',
   },
   {
     name: 'a hang-up is what a read after it finds',
-    sentence: 'A read that waits on a terminal ends, as the other side goes, as a read after the hang-up does',
+    sentence:
+      'A read that waits on a terminal ends, as the other side goes, as a read after the hang-up does',
     allows: ({ kind, operation, situation }, field, call, ring) =>
       field === 'result' &&
       kind.name.startsWith('pty slave') &&
@@ -162,6 +171,21 @@ export const DIFFERENCES: Difference[] = [
       situation.name === 'hang-up' &&
       call.result === 'EIO' &&
       ring.result === '0',
+  },
+  {
+    name: 'nothing is asked for zero bytes',
+    sentence: 'Zero bytes settle at once with 0 also where the system call asks the driver first',
+    allows: ({ situation }, _field, _call, ring) =>
+      situation.name === 'zero bytes asked' && ring.result === '0',
+  },
+  {
+    name: 'a poll of what is no open file',
+    sentence: '`poll` rejects with EBADF where poll(2) answers POLLNVAL',
+    allows: ({ operation }, field, call, ring) =>
+      field === 'result' &&
+      operation.name.startsWith('poll') &&
+      call.result === POLLNVAL &&
+      ring.result === 'EBADF',
   },
   {
     name: 'a write may be short',

@@ -105,7 +105,10 @@ class Locks {
     const before = this.#held.get(name)
     let free = () => {}
     const mine = new Promise<void>((resolve) => (free = resolve))
-    this.#held.set(name, Promise.resolve(before).then(() => mine))
+    this.#held.set(
+      name,
+      Promise.resolve(before).then(() => mine),
+    )
     await before
     try {
       return await work()

@@ -92,7 +92,7 @@ export const SITUATIONS: Situation[] = [
   {
     name: 'fewer than it waits for',
     before: ({ made, kind, actor }) => made.give?.(kind.few ?? 1, actor.pid) ?? nothing(),
-    event: arrive,
+    event: (context) => (context.kind.fewEnds === true ? nothing() : arrive(context)),
   },
   {
     name: 'partly done, then again',

@@ -26,12 +26,12 @@ function flagsOf(isNonblocking: boolean): number {
   return isNonblocking ? O_NONBLOCK : 0
 }
 
-async function eventfd(world: Calls, flags: number): Promise<Made> {
+async function eventfd(world: Calls, flags: number, given = 5n): Promise<Made> {
   const fd = await world.must('eventfd2', 0, flags)
   return {
     reader: fd,
     writer: fd,
-    give: async () => void (await world.must('write', fd, `i:${eight(5n)}`, 8)),
+    give: async () => void (await world.must('write', fd, `i:${eight(given)}`, 8)),
     fill: () => world.must('write', fd, `i:${eight(0xffff_ffff_ffff_fffen)}`, 8),
     take: () => drain(world, fd, false, 8),
     next: () => drain(world, fd, false, 8),
@@ -65,15 +65,18 @@ async function signalfd(world: Calls, isNonblocking: boolean): Promise<Made> {
 
 async function inotify(world: Calls, scratch: string, isNonblocking: boolean): Promise<Made> {
   const fd = await world.must('inotify_init1', flagsOf(isNonblocking))
-  const files: string[] = []
-  await world.must('inotify_add_watch', fd, pathWord(scratch), IN_CREATE)
+  // Others make files, too.
+  const directory = join(scratch, `watched-${world.pid}`)
+  await world.must('mkdirat', AT_FDCWD, pathWord(directory), 0o700)
+  let files = 0
+  await world.must('inotify_add_watch', fd, pathWord(directory), IN_CREATE)
   return {
     reader: fd,
     writer: fd,
-    files,
+    files: [directory],
     give: async () => {
-      const path = join(scratch, `made-${world.pid}-${files.length}`)
-      files.push(path)
+      files += 1
+      const path = join(directory, String(files))
       await world.must('mknodat', AT_FDCWD, pathWord(path), constants.S_IFREG | 0o600, 0)
     },
     next: async () => ((await drain(world, fd)) === '-' ? '-' : 'events'),
@@ -136,7 +139,9 @@ export const EVENTS: Kind[] = [
     waits: ['in', 'out'],
     length: 8,
     payload: eight(3n),
-    make: (world, _places, isNonblocking) => eventfd(world, EFD_SEMAPHORE | flagsOf(isNonblocking)),
+    make: (world, _places, isNonblocking) =>
+      // A read takes one of them: no more are given, so that nothing is left.
+      eventfd(world, EFD_SEMAPHORE | flagsOf(isNonblocking), 1n),
   }),
   ...bothWays({
     name: 'timerfd',
@@ -170,6 +175,12 @@ export const EVENTS: Kind[] = [
     isVolatile: true,
     make: (world, { scratch }, isNonblocking) => fanotify(world, scratch, isNonblocking),
   }),
-  ...bothWays({ name: 'pidfd', waits: [], polls: ['in'], moves: [], make: (world) => pidfd(world) }).slice(0, 1),
-  ...bothWays({ name: 'epoll', waits: [], polls: ['in'], moves: [], make: (world) => epoll(world) }).slice(0, 1),
+  ...bothWays({ name: 'pidfd', waits: [], polls: ['in'], moves: [], make: (world) => pidfd(world) }).slice(
+    0,
+    1,
+  ),
+  ...bothWays({ name: 'epoll', waits: [], polls: ['in'], moves: [], make: (world) => epoll(world) }).slice(
+    0,
+    1,
+  ),
 ]

@@ -41,7 +41,14 @@ async function file(world: Calls, directory: string, flags: number): Promise<Mad
   await world.must('fsync', writing)
   await world.must('close', writing)
   const fd = await openFile(world, path, O_RDWR | flags)
-  return { reader: fd, writer: fd, path, files: [path], take: () => contentOf(world, path), next: () => nextOf(world, fd) }
+  return {
+    reader: fd,
+    writer: fd,
+    path,
+    files: [path],
+    take: () => contentOf(world, path),
+    next: () => nextOf(world, fd),
+  }
 }
 
 /** With O_DIRECT what follows has to be read in blocks: the position says where that would be. */
@@ -73,7 +80,11 @@ const REGULAR: Kind[] = FILESYSTEMS.flatMap((filesystem) =>
 )
 
 async function sealed(world: Calls, seals: number): Promise<Made> {
-  const fd = await world.must('memfd_create', `i:${Buffer.from('kinds\0').toString('hex')}`, MFD_ALLOW_SEALING)
+  const fd = await world.must(
+    'memfd_create',
+    `i:${Buffer.from('kinds\0').toString('hex')}`,
+    MFD_ALLOW_SEALING,
+  )
   await world.must('write', fd, `p:5:${CONTENT_BYTES}`, CONTENT_BYTES)
   await world.must('lseek', fd, 0, 0)
   await world.must('fcntl', fd, F_ADD_SEALS, seals)
@@ -152,9 +163,15 @@ export const FILES: Kind[] = [
     openFlags: O_RDONLY,
     make: (world) => sealed(world, F_SEAL_GROW),
   }),
-  ...([['buffered', 0], ['O_DIRECT', O_DIRECT]] as const).map(([name, flags]) =>
+  ...(
+    [
+      ['buffered', 0],
+      ['O_DIRECT', O_DIRECT],
+    ] as const
+  ).map(([name, flags]) =>
     kind({
       name: `block device, ${name}`,
+      shares: 'block device',
       waits: [],
       isSeekable: true,
       length: BLOCK_BYTES,

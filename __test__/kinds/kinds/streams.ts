@@ -58,7 +58,9 @@ function between(world: Calls, { reader, writer, source, sink, keepsMessages, pi
 }
 
 async function fifos(world: Calls, scratch: string, isNonblocking: boolean): Promise<Made> {
-  const [first, second, third] = ['first', 'second', 'third'].map((name) => join(scratch, `${name}-${world.pid}`))
+  const [first, second, third] = ['first', 'second', 'third'].map((name) =>
+    join(scratch, `${name}-${world.pid}`),
+  )
   for (const path of [first, second, third]) {
     await world.must('mknodat', AT_FDCWD, pathWord(path ?? ''), constants.S_IFIFO | 0o600, 0)
   }
@@ -141,7 +143,13 @@ async function udp(world: Calls, isNonblocking: boolean): Promise<Made> {
 }
 
 export const STREAMS: Kind[] = [
-  ...bothWays({ name: 'pipe', hasPeer: true, hangsUp: true, waits: ['in', 'out'], make: (world, _places, isNonblocking) => twoPipes(world, isNonblocking) }),
+  ...bothWays({
+    name: 'pipe',
+    hasPeer: true,
+    hangsUp: true,
+    waits: ['in', 'out'],
+    make: (world, _places, isNonblocking) => twoPipes(world, isNonblocking),
+  }),
   ...bothWays({
     name: 'FIFO',
     hasPeer: true,
@@ -151,7 +159,13 @@ export const STREAMS: Kind[] = [
     openFlags: constants.O_RDONLY,
     make: (world, { scratch }, isNonblocking) => fifos(world, scratch, isNonblocking),
   }),
-  ...bothWays({ name: 'TCP', hasPeer: true, hangsUp: true, waits: ['in', 'out'], make: (world, _places, isNonblocking) => tcp(world, isNonblocking) }),
+  ...bothWays({
+    name: 'TCP',
+    hasPeer: true,
+    hangsUp: true,
+    waits: ['in', 'out'],
+    make: (world, _places, isNonblocking) => tcp(world, isNonblocking),
+  }),
   ...bothWays({
     name: 'AF_UNIX stream',
     hasPeer: true,

@@ -8,7 +8,7 @@ import { bothWays, drain, fill, openFile, setNonblocking } from './tools.js'
 /** As in asm-generic/ioctls.h, which x64 and arm64 have. */
 const [TCGETS, TCSETS, TIOCSPTLCK, TIOCGPTN] = [0x5401, 0x5402, 0x40045431, 0x80045430]
 /** Where the characters of control lie in the kernel's struct termios, and which they are. */
-const [LOCAL_FLAGS, CONTROLS, VTIME, VMIN] = [12, 17, 5, 6]
+const [OUTPUT_FLAGS, LOCAL_FLAGS, CONTROLS, VTIME, VMIN] = [4, 12, 17, 5, 6]
 const TERMIOS_BYTES = 36
 const ECHO = 8
 
@@ -17,7 +17,10 @@ export interface Line {
   raw?: { minimum: number; tenths: number }
 }
 
-export async function terminal(world: Calls, { raw }: Line): Promise<{ master: number; slave: number; path: string }> {
+export async function terminal(
+  world: Calls,
+  { raw }: Line,
+): Promise<{ master: number; slave: number; path: string }> {
   const master = await openFile(world, '/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY)
   await world.must('ioctl', master, TIOCSPTLCK, 'i:00000000')
   const { outs } = await world.mustAnswer('ioctl', master, TIOCGPTN, 'x:00000000')
@@ -25,12 +28,13 @@ export async function terminal(world: Calls, { raw }: Line): Promise<{ master: n
   const slave = await openFile(world, path, constants.O_RDWR | constants.O_NOCTTY)
   const { outs: modes } = await world.mustAnswer('ioctl', slave, TCGETS, `x:${'00'.repeat(TERMIOS_BYTES)}`)
   const termios = Buffer.from(modes[0] ?? '', 'hex')
+  // Nothing becomes of what is written but what was written: no carriage returns.
+  termios.writeUInt32LE(0, OUTPUT_FLAGS)
   if (raw === undefined) {
     // What is echoed would be among what was written.
     termios.writeUInt32LE(termios.readUInt32LE(LOCAL_FLAGS) & ~ECHO, LOCAL_FLAGS)
   } else {
     termios.writeUInt32LE(0, 0)
-    termios.writeUInt32LE(0, 4)
     termios.writeUInt32LE(0, LOCAL_FLAGS)
     termios[CONTROLS + VMIN] = raw.minimum
     termios[CONTROLS + VTIME] = raw.tenths
@@ -55,7 +59,10 @@ async function slaveOf(world: Calls, line: Line, isNonblocking: boolean): Promis
 async function masterOf(world: Calls, line: Line, isNonblocking: boolean): Promise<Made> {
   const { master, slave } = await terminal(world, line)
   await setNonblocking(world, master, isNonblocking)
-  return { ...sides(world, master, slave), path: '/dev/ptmx' }
+  const { fill: fillIt, ...rest } = sides(world, master, slave)
+  // A line that is too long is dropped, so that there is always room.
+  const filling = line.raw === undefined || fillIt === undefined ? {} : { fill: fillIt }
+  return { ...rest, ...filling, path: '/dev/ptmx' }
 }
 
 function sides(world: Calls, ours: number, theirs: number): Made {
@@ -88,15 +95,20 @@ export const TERMINALS: Kind[] = [
   ...slaveKind('raw', { raw: { minimum: 1, tenths: 0 } }),
   ...slaveKind('cooked', {}),
   ...slaveKind('VMIN 4', { raw: { minimum: 4, tenths: 0 } }, { few: 2 }),
-  ...slaveKind('VMIN 4, VTIME 2', { raw: { minimum: 4, tenths: 2 } }, { few: 2 }),
-  ...slaveKind('VMIN 0, VTIME 2', { raw: { minimum: 0, tenths: 2 } }, { waits: ['out'], polls: ['in', 'out'] }),
+  ...slaveKind('VMIN 4, VTIME 2', { raw: { minimum: 4, tenths: 2 } }, { few: 2, fewEnds: true }),
+  ...slaveKind(
+    'VMIN 0, VTIME 2',
+    { raw: { minimum: 0, tenths: 2 } },
+    { waits: ['out'], polls: ['in', 'out'] },
+  ),
   ...bothWays({
     name: 'pty master, raw',
     hasPeer: true,
     hangsUp: true,
     waits: ['in', 'out'],
     openFlags: OPEN_FLAGS,
-    make: (world, _places, isNonblocking) => masterOf(world, { raw: { minimum: 1, tenths: 0 } }, isNonblocking),
+    make: (world, _places, isNonblocking) =>
+      masterOf(world, { raw: { minimum: 1, tenths: 0 } }, isNonblocking),
   }),
   ...bothWays({
     name: 'pty master, cooked',

@@ -20,8 +20,13 @@ export function openFile(world: Calls, path: string, flags: number, mode = 0o600
 }
 
 /** Takes what there is, without waiting; where ends of messages matter, each by itself. */
-export async function drain(world: Calls, fd: number, separately = false, enough = ENOUGH_BYTES): Promise<string> {
-  const { result, errno, outs } = await world.ask('drain', fd, PIECE_BYTES, enough)
+export async function drain(
+  world: Calls,
+  fd: number,
+  separately = false,
+  enough = ENOUGH_BYTES,
+): Promise<string> {
+  const { result, errno, outs } = await world.ask('drain', fd, Math.min(PIECE_BYTES, enough), enough)
   if (result < 0) return errnoName(errno)
   const [all = '-', messages = '-'] = outs
   const end = messages.endsWith('EOF') ? ' EOF' : errno === 0 ? '' : ` ${errnoName(errno)}`

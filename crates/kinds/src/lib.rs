@@ -98,6 +98,19 @@ pub fn block_signal(signal: i32) -> Result<()> {
     }
 }
 
+/// Takes what is pending of a blocked signal, so that the next reader finds none.
+#[napi]
+pub fn forget_signal(signal: i32) {
+    // SAFETY: the set and the time live in this function; nobody wants to know more of the signal.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, signal);
+        let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        while libc::sigtimedwait(&raw const set, std::ptr::null_mut(), &raw const now) > 0 {}
+    }
+}
+
 /// Sets RLIMIT_FSIZE of this process: what is written beyond fails with EFBIG, as SIGXFSZ is ignored.
 #[napi]
 pub fn limit_file_size(bytes: Option<i64>) -> Result<()> {
@@ -155,8 +168,11 @@ fn look(file: &File) {
 /// the call's number, or says `running`.
 fn is_held(line: &[u8]) -> bool {
     let number = line.split(|byte| *byte == b' ').next();
-    let number = number.and_then(|word| std::str::from_utf8(word).ok()).and_then(|word| word.parse().ok());
-    number.is_some_and(|number: i64| number >= 0 && number != libc::SYS_epoll_pwait && !is_epoll_wait(number))
+    let number =
+        number.and_then(|word| std::str::from_utf8(word).ok()).and_then(|word| word.parse().ok());
+    number.is_some_and(|number: i64| {
+        number >= 0 && number != libc::SYS_epoll_pwait && !is_epoll_wait(number)
+    })
 }
 
 #[cfg(target_arch = "x86_64")]

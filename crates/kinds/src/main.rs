@@ -62,7 +62,10 @@ impl Server {
             }
             let mut words = line.split_whitespace();
             let (Some(id), Some(verb)) = (words.next(), words.next()) else {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, format!("no request: {line}")));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("no request: {line}"),
+                ));
             };
             let words: Vec<&str> = words.collect();
             match self.perform(verb, &words) {
@@ -86,7 +89,11 @@ impl Server {
             "send" => send(words)?,
             "handle" => handle(number(words, 0)?),
             "fill" => streams::fill(number(words, 0)?, number(words, 1)? as usize),
-            "drain" => streams::drain(number(words, 0)?, number(words, 1)? as usize, number(words, 2)? as usize),
+            "drain" => streams::drain(
+                number(words, 0)?,
+                number(words, 1)? as usize,
+                number(words, 2)? as usize,
+            ),
             _ => return Err(format!("no verb: {verb}")),
         }))
     }
@@ -187,5 +194,9 @@ fn handle(signal: libc::c_int) -> Answer {
         action.sa_sigaction = nothing as *const () as usize;
         libc::sigaction(signal, &raw const action, std::ptr::null_mut())
     };
-    if status < 0 { Answer::failed() } else { Answer::of(0) }
+    if status < 0 {
+        Answer::failed()
+    } else {
+        Answer::of(0)
+    }
 }

@@ -60,8 +60,8 @@ pub fn describe(bytes: &[u8]) -> String {
     if bytes.len() <= NAMED_BYTES {
         return to_hex(bytes);
     }
-    let sum = bytes.iter().fold(0x811c_9dc5_u32, |sum, byte| {
-        (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
-    });
+    let sum = bytes
+        .iter()
+        .fold(0x811c_9dc5_u32, |sum, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
     format!("{}..{}:{sum:08x}", to_hex(&bytes[..8]), bytes.len())
 }

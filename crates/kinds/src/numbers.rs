@@ -29,6 +29,7 @@ pub fn of(name: &str) -> Option<c_long> {
         "listen" => SYS_listen,
         "lseek" => SYS_lseek,
         "memfd_create" => SYS_memfd_create,
+        "mkdirat" => SYS_mkdirat,
         "mknodat" => SYS_mknodat,
         "openat" => SYS_openat,
         "pidfd_open" => SYS_pidfd_open,
