@@ -96,25 +96,44 @@ class Lane {
   }
 }
 
-/** What all lanes share is used by one cell at a time. */
-class Locks {
-  readonly #held = new Map<string, Promise<void>>()
+/** The cells that are left. What all lanes share is used by one of them at a time. */
+class Queue {
+  readonly #cells: Cell[]
+  readonly #busy = new Set<string>()
+  #freed = Promise.resolve()
+  #free = () => {}
 
-  async with<T>(name: string | undefined, work: () => Promise<T>): Promise<T> {
-    if (name === undefined) return work()
-    const before = this.#held.get(name)
-    let free = () => {}
-    const mine = new Promise<void>((resolve) => (free = resolve))
-    this.#held.set(
-      name,
-      Promise.resolve(before).then(() => mine),
-    )
-    await before
-    try {
-      return await work()
-    } finally {
-      free()
+  constructor(cells: readonly Cell[]) {
+    this.#cells = [...cells]
+    this.#renew()
+  }
+
+  #renew(): void {
+    this.#freed = new Promise((resolve) => (this.#free = resolve))
+  }
+
+  /** The next cell of which nothing is in use; `undefined` when there is none left. */
+  async take(): Promise<Cell | undefined> {
+    while (this.#cells.length > 0) {
+      const index = this.#cells.findIndex(
+        ({ kind: { shares } }) => shares === undefined || !this.#busy.has(shares),
+      )
+      const [cell] = index < 0 ? [] : this.#cells.splice(index, 1)
+      if (cell !== undefined) {
+        if (cell.kind.shares !== undefined) this.#busy.add(cell.kind.shares)
+        return cell
+      }
+      await this.#freed
     }
+    return undefined
+  }
+
+  done({ kind: { shares } }: Cell): void {
+    if (shares === undefined) return
+    this.#busy.delete(shares)
+    const free = this.#free
+    this.#renew()
+    free()
   }
 }
 
@@ -157,20 +176,21 @@ async function missingKinds(cells: readonly Cell[], options: RunOptions): Promis
 }
 
 async function onLanes(cells: readonly Cell[], options: RunOptions, limit: number, run: Run): Promise<void> {
-  const queue = [...cells]
-  const locks = new Locks()
+  const queue = new Queue(cells)
   const work = async () => {
     const lane = new Lane(options)
-    for (let cell = queue.shift(); cell !== undefined; cell = queue.shift()) {
+    for (let cell = await queue.take(); cell !== undefined; cell = await queue.take()) {
       const its = cell
       try {
-        const result = await locks.with(its.kind.shares, () => lane.run(its, limit))
+        const result = await lane.run(its, limit)
         run.results.push(result)
         options.onResult?.(result)
       } catch (error) {
         run.broken.set(its, error instanceof Error ? (error.stack ?? error.message) : String(error))
         if (process.env['KINDS_VERBOSE'] !== undefined) console.error(nameOf(its), error)
         lane.restart()
+      } finally {
+        queue.done(its)
       }
     }
     lane.destroy()
