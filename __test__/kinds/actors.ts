@@ -46,7 +46,10 @@ export class CallActor implements Actor {
   }
 
   static async make(helper: Helper, world: Calls, who: 'actor' | 'rival'): Promise<CallActor> {
-    const calls = await helper.fork(world, who)
+    return CallActor.on(await helper.fork(world, who), who)
+  }
+
+  static async on(calls: Calls, who: 'actor' | 'rival' = 'actor'): Promise<CallActor> {
     await calls.ask('handle', SIGUSR1)
     return new CallActor(calls, who)
   }
@@ -103,7 +106,7 @@ export class CallActor implements Actor {
     if (line.startsWith('running') || isOnChannel) return ''
     // What sleeps uninterruptibly waits for a disk, which is no waiting: unless it takes longer than disks do.
     const [, state = ''] = /\) (\S)/.exec(readFileSync(`/proc/${this.pid}/stat`, 'utf8')) ?? []
-    if (state === 'S') return line
+    if (state === 'S' || state === 'T') return `${line} ${state}`
     this.#diskLooks += 1
     return this.#diskLooks > DISK_LOOKS ? line : ''
   }
@@ -143,6 +146,7 @@ export class RingActor implements Actor {
   readonly pid: number
   readonly #stream: Duplex
   readonly #kill: () => void
+  #stopListening: () => void
   readonly #answers = new Map<number, (message: { answer?: unknown; error?: string }) => void>()
   readonly #ready: Promise<void>
   #last = 0
@@ -154,10 +158,13 @@ export class RingActor implements Actor {
     this.pid = pid
     this.#stream = stream
     this.#kill = kill
+    this.#stopListening = () => {}
     let ready = () => {}
     this.#ready = new Promise((resolve) => (ready = resolve))
     stream.on('close', () => (this.isDead = true))
-    eachLine(stream, (line) => {
+    this.#stopListening = eachLine(stream, (line) => {
+      // What a process said before it became this one.
+      if (!line.startsWith('{')) return
       const message = JSON.parse(line) as {
         id?: number
         ready?: boolean
@@ -183,9 +190,16 @@ export class RingActor implements Actor {
     return new RingActor(child.pid ?? -1, child.stdio[3] as Duplex, () => child.kill('SIGKILL'))
   }
 
-  /** One that another process has become, and whose channel this is. */
-  static on(calls: Calls, stream: Duplex): RingActor {
-    return new RingActor(calls.pid, stream, () => calls.kill())
+  /** What an actor's process becomes, whose channel this is. */
+  static async become(calls: Calls, stream: Duplex, place: RingPlace): Promise<RingActor> {
+    const words = ringCommand(place, channelOf('actor')).map((word) => Buffer.from(word).toString('hex'))
+    const ring = new RingActor(calls.pid, stream, () => calls.kill())
+    const refusal = calls.ask('exec', ...words).then(({ errno }) => {
+      throw new Error(`exec: ${errnoName(errno)}`)
+    })
+    refusal.catch(() => {})
+    await Promise.race([ring.ready(), refusal])
+    return ring
   }
 
   async ready(): Promise<void> {
@@ -232,10 +246,16 @@ export class RingActor implements Actor {
     while (!this.#isSettled) {
       await delay(LOOK_MILLISECONDS)
       if (performance.now() - start < WAITS_AFTER_MILLISECONDS) continue
+      if (this.isStopped) return true
       const { inFlight } = await this.look()
       return inFlight > 0 && !this.#isSettled
     }
     return false
+  }
+
+  /** Whether a signal of its terminal has stopped the process. */
+  get isStopped(): boolean {
+    return /\) T/.test(readFileSync(`/proc/${this.pid}/stat`, 'utf8'))
   }
 
   look(): Promise<Look> {
@@ -252,6 +272,7 @@ export class RingActor implements Actor {
 
   kill(): void {
     this.isDead = true
+    this.#stopListening()
     this.#kill()
   }
 }

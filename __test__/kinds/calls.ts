@@ -124,6 +124,8 @@ export class Helper {
   readonly #child: ChildProcess
   readonly #root: Calls
   readonly #channels: Record<keyof typeof CHANNELS, Channel>
+  /** The actor's channel, which another program can have when the process becomes one. */
+  readonly actorStream: Duplex
 
   constructor(program: string) {
     const stdio = [
@@ -133,13 +135,16 @@ export class Helper {
       ...Object.keys(CHANNELS).map(() => 'pipe' as const),
     ] as const
     this.#child = spawn(program, [String(CHANNELS.root)], { stdio: [...stdio] })
-    const channel = (index: number) => new Channel(this.#child.stdio[index] as Duplex)
+    const streams: readonly unknown[] = this.#child.stdio
+    const channel = (index: number) => new Channel(streams[index] as Duplex)
     this.#channels = {
       root: channel(CHANNELS.root),
       world: channel(CHANNELS.world),
       actor: channel(CHANNELS.actor),
       rival: channel(CHANNELS.rival),
     }
+    this.actorStream = streams[CHANNELS.actor] as Duplex
+    this.actorStream.setMaxListeners(0)
     this.#root = new Calls(this.#child.pid ?? -1, this.#channels.root)
   }
 

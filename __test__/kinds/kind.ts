@@ -18,6 +18,8 @@ export interface Made {
   hangUp?: () => Promise<void>
   /** What a following read finds, where that is not what `reader` has. */
   next?: () => Promise<string>
+  /** Brings who was stopped to the foreground, and continues it. */
+  resume?: (actor: number) => Promise<void>
   /** What was made for it on a disk, and goes with it. */
   files?: string[]
   /** Lets somebody else open it, where an open waits for that. */
@@ -32,6 +34,13 @@ export interface Places {
   scratch: string
   /** The program of crates/kinds that serves a FUSE file. */
   programs: string
+}
+
+/** How a process is to the terminal that controls it. */
+export interface Session {
+  where: 'foreground' | 'background' | 'orphaned'
+  /** Signals that it ignores. */
+  ignores?: number[]
 }
 
 export interface Kind {
@@ -65,6 +74,8 @@ export interface Kind {
   length: number
   /** What can be written, in hexadecimal, where a pattern cannot. */
   payload?: string
+  /** As what the process has it: its standard input, from the terminal that controls it. */
+  session?: Session
   /** What is read is another thing each time: only whether and how it ends can be compared. */
   isVolatile?: boolean
   /** Where the memory has to begin at a page. */

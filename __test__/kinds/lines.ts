@@ -1,10 +1,15 @@
 /** The lines of a socket, whose other side may be killed at any time. */
-import { createInterface } from 'node:readline'
 import type { Duplex } from 'node:stream'
 
-export function eachLine(stream: Duplex, take: (line: string) => void): void {
-  // An interface hands the errors of its stream on.
-  const nothing = () => {}
-  stream.on('error', nothing)
-  createInterface({ input: stream }).on('error', nothing).on('line', take)
+/** Calls with each line, until what it returns is called. Several may listen to one socket. */
+export function eachLine(stream: Duplex, take: (line: string) => void): () => void {
+  let rest = ''
+  const onData = (chunk: Buffer) => {
+    const lines = (rest + chunk.toString('latin1')).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) take(line)
+  }
+  stream.on('error', () => {})
+  stream.on('data', onData)
+  return () => stream.off('data', onData)
 }

@@ -2,10 +2,10 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
-import { type Actor, CallActor, inTime, RingActor } from './actors.js'
+import { type Actor, CallActor, inTime, RingActor, type RingPlace } from './actors.js'
 import { type Calls, type Helper, Hung } from './calls.js'
 import { lengthOf } from './data.js'
-import type { Made, Places } from './kind.js'
+import type { Made, Places, Session } from './kind.js'
 import type { Settled } from './messages.js'
 import { FILLING, O_NONBLOCK } from './kinds/tools.js'
 import type { Subject } from './operations.js'
@@ -30,6 +30,7 @@ const TIMEOUT_MILLISECONDS = 60
 /** Behind the channels of crates/kinds. */
 const [FIRST_DESCRIPTOR, LAST_DESCRIPTOR] = [7, 0x7fff_ffff]
 const SEEK_CUR = 1
+const [STDIN, LAST_CHANNEL, PR_SET_PDEATHSIG] = [0, 6, 1]
 const [SIG_BLOCK, SIGXFSZ, RLIMIT_FSIZE] = [0, 25, 1]
 
 /** The kinds' own positions: a block where blocks are asked for, and not the beginning. */
@@ -37,6 +38,23 @@ function positionFor({ kind, situation }: Cell): number {
   if (situation.isTwice === true) return 0
   if (situation.name === 'none' && kind.isSeekable && kind.length === 4096) return 4 * kind.length
   return kind.length === 4096 ? kind.length : 2
+}
+
+/** A process whose standard input is that terminal, in the session that it controls. */
+async function forkInto(helper: Helper, world: Calls, terminal: number, session: Session): Promise<Calls> {
+  let parent = world
+  // Its parent ends, so that nobody of the session is left who could continue it.
+  if (session.where === 'orphaned') parent = await helper.fork(world, 'rival')
+  const calls = await helper.fork(parent, 'actor')
+  if (session.where !== 'foreground') await calls.must('setpgid', 0, 0)
+  for (const signal of session.ignores ?? []) await calls.ask('ignore', signal)
+  await calls.must('dup3', terminal, STDIN, 0)
+  if (session.where === 'orphaned') {
+    await calls.must('prctl', PR_SET_PDEATHSIG, 0, 0, 0, 0)
+    parent.kill()
+    await world.must('wait4', parent.pid, 0, 0, 0)
+  }
+  return calls
 }
 
 class Performance {
@@ -47,6 +65,7 @@ class Performance {
   readonly #world: Calls
   readonly #made: Made
   #hasHungUp = false
+  #forked: Calls | undefined
   #filled = 0
 
   constructor(cell: Cell, place: Workplace, world: Calls, made: Made) {
@@ -107,8 +126,14 @@ class Performance {
 
   /** A process that makes the call, and has nothing of the other side. */
   async callActor(): Promise<CallActor> {
-    const actor = await CallActor.make(this.#place.helper, this.#world, 'actor')
-    const fd = this.#descriptor
+    const { kind } = this.#cell
+    const { helper } = this.#place
+    const calls = await (kind.session === undefined
+      ? helper.fork(this.#world, 'actor')
+      : forkInto(helper, this.#world, this.#made.reader, kind.session))
+    this.#forked = calls
+    const actor = await CallActor.on(calls)
+    const fd = kind.session === undefined ? this.#descriptor : LAST_CHANNEL
     if (fd > FIRST_DESCRIPTOR) await actor.calls.must('close_range', FIRST_DESCRIPTOR, fd - 1, 0)
     await actor.calls.must('close_range', fd + 1, LAST_DESCRIPTOR, 0)
     if (this.#cell.situation.isTwice === true) {
@@ -122,15 +147,31 @@ class Performance {
     return actor
   }
 
+  /** Ends what may have outlived its parent. */
+  end(): void {
+    this.#forked?.kill()
+  }
+
   async byCall(): Promise<void> {
     const actor = await this.callActor()
-    await this.#run(actor, this.#subject(this.#descriptor), true)
+    await this.#run(actor, this.#subject(this.#cell.kind.session === undefined ? this.#descriptor : STDIN), true)
+  }
+
+  /** A process of the ring that is to its terminal as a shell's child is. */
+  async ringInSession(session: Session, place: RingPlace): Promise<RingActor> {
+    const { helper } = this.#place
+    const calls = await forkInto(helper, this.#world, this.#made.reader, session)
+    this.#forked = calls
+    await calls.must('close_range', FIRST_DESCRIPTOR, LAST_DESCRIPTOR, 0)
+    return RingActor.become(calls, helper.actorStream, place)
   }
 
   async byRing(ring: RingActor, callWaited: boolean): Promise<void> {
-    await this.#world.ask('send', ring.address, this.#descriptor)
-    const fileSize = this.#cell.situation.isTwice === true ? FILE_SIZE_LIMIT : undefined
-    const fd = await ring.prepare({ fileSize, blockSignal: this.#cell.kind.blockSignal })
+    const { kind, situation } = this.#cell
+    const inherited = kind.session === undefined ? undefined : STDIN
+    if (inherited === undefined) await this.#world.ask('send', ring.address, this.#descriptor)
+    const fileSize = situation.isTwice === true ? FILE_SIZE_LIMIT : undefined
+    const fd = await ring.prepare({ fileSize, blockSignal: kind.blockSignal, inherited })
     const subject = this.#subject(fd)
     try {
       if (this.#cell.situation.isRace === true) await this.#race(ring, subject)
@@ -211,7 +252,7 @@ class Performance {
       waits = !isSettled
     }
     this.outcome.didWait = waits
-    if (waits && actor instanceof RingActor) this.outcome.look = await actor.look()
+    if (waits && actor instanceof RingActor && !actor.isStopped) this.outcome.look = await actor.look()
     if (waits) {
       start = Date.now()
       const { event, cancel } = situation
@@ -315,10 +356,12 @@ async function perform(
     const performance = new Performance(cell, place, world, made)
     try {
       await how(performance)
+      performance.end()
     } catch (error) {
       if (!(error instanceof Hung)) throw error
       // What was seen up to here is all there is.
       performance.outcome.result = 'never'
+      performance.end()
     }
     return performance.outcome
   } finally {
@@ -344,4 +387,19 @@ export function performByRing(
   callWaited: boolean,
 ): Promise<Outcome> {
   return perform(cell, place, (it) => it.byRing(ring, callWaited))
+}
+
+/** The same by a process of its own, which has the terminal that controls it. */
+export function performInSession(
+  cell: Cell,
+  place: Workplace,
+  ringPlace: RingPlace,
+  session: Session,
+  callWaited: boolean,
+): Promise<Outcome> {
+  return perform(cell, place, async (it) => {
+    const ring = await it.ringInSession(session, ringPlace)
+    await it.byRing(ring, callWaited)
+    ring.kill()
+  })
 }

@@ -26,7 +26,7 @@ export function mayWait({ kind, operation }: Cell): boolean {
 
 /** Those in which something happens to an operation that waits. */
 function isAboutWaiting({ name, cancel }: Situation): boolean {
-  return cancel !== undefined || ['hang-up', 'another reader', 'async, none'].includes(name)
+  return cancel !== undefined || ['hang-up', 'another reader', 'stopped and continued', 'async, none'].includes(name)
 }
 
 function among(situation: Situation, ...names: SituationName[]): boolean {
@@ -106,6 +106,13 @@ const EXCLUSIONS: Exclusion[] = [
     excludes: ({ kind, operation, situation }) =>
       situation.isRace === true &&
       (operation.direction !== 'in' || !operation.moves || kind.blockSignal !== undefined),
+  },
+  {
+    reason: 'who is in the background, or orphaned, stops or fails before anything else matters',
+    excludes: ({ kind, situation }) =>
+      kind.session !== undefined &&
+      kind.session.where !== 'foreground' &&
+      !among(situation, 'bytes there', 'none', 'async, bytes there'),
   },
   {
     reason: 'one byte is enough for it',

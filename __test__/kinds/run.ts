@@ -4,7 +4,7 @@ import { Helper } from './calls.js'
 import { compare, heldBy, type Verdict } from './compare.js'
 import type { Kind, Places } from './kind.js'
 import type { Outcome } from './outcome.js'
-import { performByCall, performByRing, type Workplace } from './perform.js'
+import { performByCall, performByRing, performInSession, type Workplace } from './perform.js'
 import type { Cell } from './rules.js'
 import { nameOf } from './select.js'
 
@@ -76,6 +76,10 @@ class Lane {
   }
 
   async #once(cell: Cell, limit: number, mayWait: boolean): Promise<Outcome> {
+    const { session } = cell.kind
+    if (session !== undefined) {
+      return performInSession(cell, this.#place(limit), this.#options.place, session, mayWait)
+    }
     if (this.#ring === undefined || this.#ring.isDead) {
       this.#ring = RingActor.spawn(this.#options.place)
       await this.#ring.ready()

@@ -1,4 +1,6 @@
 /** The situations in which an operation is done. */
+import { setTimeout as delay } from 'node:timers/promises'
+
 import type { Actor } from './actors.js'
 import type { Calls } from './calls.js'
 import type { Kind, Made } from './kind.js'
@@ -15,6 +17,7 @@ export type SituationName =
   | 'peer gone'
   | 'hang-up'
   | 'another reader'
+  | 'stopped and continued'
   | `cancelled by ${CancelWay}`
   | 'cancelled as it completes'
   | 'async, bytes there'
@@ -65,6 +68,8 @@ async function ready(context: Context): Promise<void> {
 }
 
 const SEEK_END = 2
+/** Both are long enough to be seen; nothing depends on it. */
+const STOPPED_MILLISECONDS = 20
 
 /** Nothing is there: nothing to read, no room, or nobody. */
 async function empty({ operation, made, kind, world }: Context): Promise<void> {
@@ -76,7 +81,8 @@ async function empty({ operation, made, kind, world }: Context): Promise<void> {
 
 /** What ends the wait as it should end. */
 async function arrive(context: Context): Promise<void> {
-  const { operation, made } = context
+  const { operation, made, actor } = context
+  await made.resume?.(actor.pid)
   if (operation.name === 'open') await made.meet?.()
   else if (operation.direction === 'out') await made.take?.()
   else await give(context)
@@ -109,6 +115,17 @@ export const SITUATIONS: Situation[] = [
   { name: 'peer gone', before: ({ made }) => made.hangUp?.() ?? nothing(), event: arrive },
   { name: 'hang-up', before: empty, event: ({ made }) => made.hangUp?.() ?? nothing() },
   { name: 'another reader', before: empty, event: give, hasRival: true },
+  {
+    name: 'stopped and continued',
+    before: empty,
+    event: async (context) => {
+      process.kill(context.actor.pid, 'SIGSTOP')
+      await delay(STOPPED_MILLISECONDS)
+      process.kill(context.actor.pid, 'SIGCONT')
+      await delay(STOPPED_MILLISECONDS)
+      await arrive(context)
+    },
+  },
   ...CANCEL_WAYS.map((cancel): Situation => ({ name: `cancelled by ${cancel}`, before: empty, cancel })),
   { name: 'cancelled as it completes', before: empty, cancel: 'cancel', isRace: true },
   { name: 'async, bytes there', before: ready, event: arrive, isAsync: true },

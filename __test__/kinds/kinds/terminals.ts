@@ -2,8 +2,8 @@
 import { constants } from 'node:fs'
 
 import type { Calls } from '../calls.js'
-import type { Kind, Made } from '../kind.js'
-import { bothWays, drain, fill, openFile, setNonblocking } from './tools.js'
+import type { Kind, Made, Session } from '../kind.js'
+import { bothWays, drain, fill, kind, openFile, setNonblocking } from './tools.js'
 
 /** As in asm-generic/ioctls.h, which x64 and arm64 have. */
 const [TCGETS, TCSETS, TIOCSPTLCK, TIOCGPTN] = [0x5401, 0x5402, 0x40045431, 0x80045430]
@@ -15,11 +15,13 @@ const ECHO = 8
 export interface Line {
   /** What bytes a read waits for, and how long after the first (tenths of a second). None: a line, as a shell has it. */
   raw?: { minimum: number; tenths: number }
+  /** What else it does to who uses it. */
+  localFlags?: number
 }
 
 export async function terminal(
   world: Calls,
-  { raw }: Line,
+  { raw, localFlags = 0 }: Line,
 ): Promise<{ master: number; slave: number; path: string }> {
   const master = await openFile(world, '/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY)
   await world.must('ioctl', master, TIOCSPTLCK, 'i:00000000')
@@ -32,7 +34,7 @@ export async function terminal(
   termios.writeUInt32LE(0, OUTPUT_FLAGS)
   if (raw === undefined) {
     // What is echoed would be among what was written.
-    termios.writeUInt32LE(termios.readUInt32LE(LOCAL_FLAGS) & ~ECHO, LOCAL_FLAGS)
+    termios.writeUInt32LE((termios.readUInt32LE(LOCAL_FLAGS) & ~ECHO) | localFlags, LOCAL_FLAGS)
   } else {
     termios.writeUInt32LE(0, 0)
     termios.writeUInt32LE(0, LOCAL_FLAGS)
@@ -91,7 +93,69 @@ function slaveKind(name: string, line: Line, more: Partial<Kind> = {}): Kind[] {
   })
 }
 
+const [TIOCSCTTY, TIOCSPGRP] = [0x540e, 0x5410]
+const [SIGHUP, SIGTTIN, SIGTTOU, SIGCONT] = [1, 21, 22, 18]
+const TOSTOP = 0o400
+
+function number(value: number): string {
+  const bytes = Buffer.alloc(4)
+  bytes.writeInt32LE(value)
+  return `i:${bytes.toString('hex')}`
+}
+
+/** The terminal of a session of which the world is the leader. */
+async function controlling(world: Calls, stopsWriters: boolean): Promise<Made> {
+  await world.must('setsid')
+  // Whom the hang-up ends would not be there to look at what is left.
+  await world.ask('ignore', SIGHUP)
+  const { master, slave } = await terminal(world, stopsWriters ? { localFlags: TOSTOP } : {})
+  await world.must('ioctl', slave, TIOCSCTTY, 0)
+  const made = sides(world, slave, master)
+  const bringForward = async (group: number) => {
+    // Who is in the background may not, unless it ignores what it gets for it.
+    await world.ask('ignore', SIGTTOU)
+    await world.call('ioctl', slave, TIOCSPGRP, number(group))
+    await world.ask('default', SIGTTOU)
+  }
+  return {
+    ...made,
+    resume: async (actor) => {
+      await bringForward(actor)
+      await world.must('kill', actor, SIGCONT)
+    },
+    next: async () => {
+      await bringForward(world.pid)
+      return drain(world, slave)
+    },
+  }
+}
+
+function stdinKind(name: string, session: Session, more: Partial<Kind> = {}, stopsWriters = false): Kind {
+  return kind({
+    name: `stdin, a terminal, ${name}`,
+    waits: ['in', 'out'],
+    session,
+    ...more,
+    make: async (world) => {
+      const made = await controlling(world, stopsWriters)
+      if (session.where === 'background' && session.ignores === undefined) return made
+      const { resume: _nobodyStops, ...rest } = made
+      return rest
+    },
+  })
+}
+
+const STDIN: Kind[] = [
+  stdinKind('foreground', { where: 'foreground' }, { hasPeer: true, hangsUp: true }),
+  stdinKind('background', { where: 'background' }),
+  stdinKind('background, SIGTTIN ignored', { where: 'background', ignores: [SIGTTIN] }, { waits: ['out'] }),
+  stdinKind('background, TOSTOP', { where: 'background' }, {}, true),
+  stdinKind('background, TOSTOP, SIGTTOU ignored', { where: 'background', ignores: [SIGTTOU] }, {}, true),
+  stdinKind('orphaned', { where: 'orphaned' }, { waits: ['out'] }),
+]
+
 export const TERMINALS: Kind[] = [
+  ...STDIN,
   ...slaveKind('raw', { raw: { minimum: 1, tenths: 0 } }),
   ...slaveKind('cooked', {}),
   ...slaveKind('VMIN 4', { raw: { minimum: 4, tenths: 0 } }, { few: 2 }),

@@ -87,7 +87,9 @@ impl Server {
             "fork" => return self.fork(number(words, 0)?),
             "exec" => exec(words)?,
             "send" => send(words)?,
-            "handle" => handle(number(words, 0)?),
+            "handle" => dispose(number(words, 0)?, nothing as *const () as usize),
+            "ignore" => dispose(number(words, 0)?, libc::SIG_IGN),
+            "default" => dispose(number(words, 0)?, libc::SIG_DFL),
             "fill" => streams::fill(number(words, 0)?, number(words, 1)? as usize),
             "drain" => streams::drain(
                 number(words, 0)?,
@@ -186,17 +188,13 @@ fn send(words: &[&str]) -> Result<Answer, String> {
 
 extern "C" fn nothing(_signal: libc::c_int) {}
 
-/// Lets a signal interrupt what waits (EINTR) and do nothing else.
-fn handle(signal: libc::c_int) -> Answer {
+/// What a signal does from now on: it interrupts what waits (EINTR) and nothing else, is ignored, or does what it does by itself.
+fn dispose(signal: libc::c_int, disposition: libc::sighandler_t) -> Answer {
     // SAFETY: all of it is plain numbers; the handler does nothing, which is safe at any moment.
     let status = unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = nothing as *const () as usize;
+        action.sa_sigaction = disposition;
         libc::sigaction(signal, &raw const action, std::ptr::null_mut())
     };
-    if status < 0 {
-        Answer::failed()
-    } else {
-        Answer::of(0)
-    }
+    if status < 0 { Answer::failed() } else { Answer::of(0) }
 }

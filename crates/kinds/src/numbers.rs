@@ -35,6 +35,7 @@ pub fn of(name: &str) -> Option<c_long> {
         "pidfd_open" => SYS_pidfd_open,
         "pipe2" => SYS_pipe2,
         "ppoll" => SYS_ppoll,
+        "prctl" => SYS_prctl,
         "pread64" => SYS_pread64,
         "preadv" => SYS_preadv,
         "prlimit64" => SYS_prlimit64,
