@@ -1,0 +1,9 @@
+/** Every kind of descriptor. */
+import { DEVICES } from './kinds/devices.js'
+import { EVENTS } from './kinds/events.js'
+import { FILES } from './kinds/files.js'
+import { STREAMS } from './kinds/streams.js'
+import { TERMINALS } from './kinds/terminals.js'
+import type { Kind } from './kind.js'
+
+export const KINDS: Kind[] = [...FILES, ...STREAMS, ...TERMINALS, ...DEVICES, ...EVENTS]

@@ -1,0 +1,308 @@
+/** The process of the ring: one operation at a time on a descriptor that was handed over, watched by the event loop and a thread. */
+import { constants, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { Socket } from 'node:net'
+import { constants as osConstants } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+import type { Ring } from 'uring-safe-cancel'
+
+import { describe, pattern } from './data.js'
+import { eachLine } from './lines.js'
+import type { CancelWay, Finished, Look, Request, Settled } from './messages.js'
+import { partsOf, POLLIN, POLLOUT, SEED, type OperationName, type Subject } from './operations.js'
+
+interface Addon {
+  listen: (name: string) => void
+  receive: () => number
+  close: (fd: number) => void
+  blockSignal: (signal: number) => void
+  forgetSignal: (signal: number) => void
+  limitFileSize: (bytes?: number) => void
+  watch: () => void
+  longestSleep: () => number
+}
+
+/** How often the event loop should come round. */
+const TICK_MILLISECONDS = 2
+
+const [, , addonPath = '', home = '', channelWord = '3'] = process.argv
+
+const addon = loadAddon()
+const library = (await import(pathToFileURL(join(home, 'dist/index.js')).href)) as {
+  Ring: new (options?: object) => Ring
+}
+// The descriptors of what is to be written and read are given by number, and Node must not open one of its own there.
+const channel = new Socket({ fd: Number(channelWord) })
+addon.listen(`kinds-${process.pid}`)
+addon.watch()
+
+function loadAddon(): Addon {
+  const module = { exports: {} }
+  process.dlopen(module, createRequire(import.meta.url).resolve(addonPath), osConstants.dlopen.RTLD_NOW)
+  return module.exports as Addon
+}
+
+let lastTick = performance.now()
+let gap = 0
+
+function tick(): void {
+  const now = performance.now()
+  gap = Math.max(gap, now - lastTick - TICK_MILLISECONDS)
+  lastTick = now
+}
+setInterval(tick, TICK_MILLISECONDS)
+
+interface Cell {
+  ring: Ring
+  fd: number
+  operation: Promise<unknown> | undefined
+  abort: AbortController
+  isClosed: boolean
+  turns: number
+}
+
+let cell: Cell | undefined
+
+function current(): Cell {
+  if (cell === undefined) throw new Error('nothing was prepared')
+  return cell
+}
+
+function buffersFor(ring: Ring, { length, aligned }: Subject, lengths: readonly number[]): Buffer[] {
+  // Without O_DIRECT an operation gets memory of the caller, as most do.
+  if (!aligned) return lengths.map((bytes) => Buffer.alloc(bytes))
+  const whole = ring.alloc(Math.max(length, 4096))
+  let start = 0
+  return lengths.map((bytes) => {
+    start += bytes
+    return whole.subarray(start - bytes, start)
+  })
+}
+
+function source({ payload, length }: Subject): Buffer {
+  return payload === undefined || length === 0 ? pattern(SEED, length) : Buffer.from(payload, 'hex')
+}
+
+/** Begins an operation; resolves to its result and the bytes that were read. */
+function start(
+  name: OperationName,
+  { ring, fd, abort }: Cell,
+  subject: Subject,
+): [Promise<unknown>, Buffer[]] {
+  const { length, position, path, openFlags, async, timeout } = subject
+  const options = { async, signal: abort.signal, ...(timeout === undefined ? {} : { timeout }) }
+  const where = name.endsWith(' at') ? position : null
+  const whole = buffersFor(ring, subject, [length])
+  const parts = buffersFor(ring, subject, partsOf(length, subject.aligned))
+  const data = source(subject)
+  switch (name) {
+    case 'read':
+    case 'read at':
+      return [ring.read(fd, whole[0] ?? Buffer.alloc(0), 0, length, where, options), whole]
+    case 'readv':
+    case 'readv at':
+      return [ring.readv(fd, parts, where, options), parts]
+    case 'write':
+    case 'write at':
+      whole[0]?.set(data)
+      return [ring.write(fd, whole[0] ?? data, 0, length, where, options), []]
+    case 'writev':
+    case 'writev at': {
+      const split = subject.payload === undefined ? parts : whole
+      let begin = 0
+      for (const part of split) {
+        part.set(data.subarray(begin, begin + part.length))
+        begin += part.length
+      }
+      return [ring.writev(fd, split, where, options), []]
+    }
+    case 'poll in':
+    case 'poll out':
+      return [ring.poll(fd, name === 'poll in' ? POLLIN : POLLOUT, options), []]
+    case 'fsync':
+      return [ring.fsync(fd, options), []]
+    case 'open':
+      return [ring.open(path, openFlags | constants.O_NOCTTY, 0o600, options), []]
+    case 'close':
+      return [ring.closeFd(fd), []]
+  }
+}
+
+function countOf(value: unknown): number {
+  if (typeof value === 'number') return value
+  if (typeof value !== 'object' || value === null) return 0
+  return Number(Reflect.get(value, 'bytesRead') ?? Reflect.get(value, 'bytesWritten') ?? 0)
+}
+
+/** As the system call's errno, or in one word what the library says. */
+function errorName(error: unknown): string {
+  const { code } = error as { code?: string }
+  if (code === 'ABORT_ERR' || code === 'TIMEOUT_ERR') return 'cancelled'
+  return code ?? String(error)
+}
+
+async function settle(name: OperationName, operation: Promise<unknown>, buffers: Buffer[]): Promise<Settled> {
+  try {
+    const value = await operation
+    const at = Date.now()
+    finishGap()
+    if (name === 'open') {
+      addon.close(Number(value))
+      return { result: '0', data: '-', at }
+    }
+    const count = countOf(value)
+    const data = name.startsWith('read') ? describe(Buffer.concat(buffers).subarray(0, count)) : '-'
+    return { result: String(count), data, at }
+  } catch (error) {
+    finishGap()
+    return { result: errorName(error), data: '-', at: Date.now() }
+  }
+}
+
+/** What comes after is the comparison's own work. */
+let finalGap = 0
+let isWatching = false
+
+function finishGap(): void {
+  if (!isWatching) return
+  tick()
+  finalGap = Math.max(finalGap, gap)
+  isWatching = false
+}
+
+function watchGap(): void {
+  lastTick = performance.now()
+  gap = 0
+  isWatching = true
+}
+
+function cancel(way: CancelWay): void {
+  const { ring, fd, operation, abort } = current()
+  switch (way) {
+    case 'cancel':
+      void ring.cancel(operation ?? Promise.reject(new Error('nothing has begun')))
+      return
+    case 'signal':
+      abort.abort()
+      return
+    case 'closeFd':
+      current().isClosed = true
+      ring.closeFd(fd).catch(() => {})
+      return
+    case 'destroy':
+      void ring.destroy()
+      return
+    case 'timeout':
+  }
+}
+
+/** Ids of the kernel's workers for this process's rings. */
+function workers(): string[] {
+  return readdirSync('/proc/self/task').filter((id) => taskFile(id, 'comm').startsWith('iou-wrk'))
+}
+
+function taskFile(id: string, name: string): string {
+  try {
+    return readFileSync(`/proc/self/task/${id}/${name}`, 'utf8')
+  } catch {
+    // It has just ended, or who runs this may not see it.
+    return ''
+  }
+}
+
+/** How often workers of the kernel were given a processor: one that is idle is not. */
+function workerTurns(): number {
+  return workers().reduce((sum, id) => sum + Number(taskFile(id, 'schedstat').split(' ')[2] ?? 0), 0)
+}
+
+function armedPolls(): number[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      if (readlinkSync(`/proc/self/fd/${fd}`) !== 'anon_inode:[io_uring]') return []
+      const info = readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')
+      return [...info.matchAll(/^\s+op=(\d+), task_works=/gm)].map(([, op]) => Number(op))
+    } catch {
+      return []
+    }
+  })
+}
+
+function look(): Look {
+  const busy = workers().filter((id) => taskFile(id, 'stack').includes('io_wq_submit_work'))
+  return { inFlight: current().ring.stats().inFlight, armed: armedPolls(), workers: busy.length }
+}
+
+async function prepare(request: Request & { do: 'prepare' }): Promise<{ fd: number }> {
+  if (request.blockSignal !== undefined) {
+    addon.blockSignal(request.blockSignal)
+    addon.forgetSignal(request.blockSignal)
+  }
+  const fd = request.inherited ?? addon.receive()
+  addon.limitFileSize(request.fileSize)
+  const ring = new library.Ring({ drainTimeout: 1000 })
+  // Before its first operation a ring is not what it is later: its timer, its memory.
+  await ring.nop()
+  cell = {
+    ring,
+    fd,
+    operation: undefined,
+    abort: new AbortController(),
+    isClosed: false,
+    turns: workerTurns(),
+  }
+  finalGap = 0
+  addon.longestSleep()
+  return { fd }
+}
+
+async function finish(): Promise<Finished> {
+  const { ring, fd, isClosed, turns } = current()
+  finishGap()
+  const held = addon.longestSleep()
+  const ran = workerTurns() - turns
+  await ring.destroy()
+  if (!isClosed && fd > 2) addon.close(fd)
+  addon.limitFileSize()
+  cell = undefined
+  return { gap: finalGap, held, workers: ran }
+}
+
+function begin({ operation: name, subject }: Request & { do: 'begin' }): void {
+  const its = current()
+  watchGap()
+  const [operation, buffers] = start(name, its, subject)
+  its.operation = operation
+  if (name === 'close') its.isClosed = true
+  void settle(name, operation, buffers).then((settled) => say({ settled }))
+}
+
+async function handle(request: Request): Promise<unknown> {
+  switch (request.do) {
+    case 'prepare':
+      return prepare(request)
+    case 'begin':
+      return begin(request)
+    case 'cancel':
+      return cancel(request.way)
+    case 'look':
+      return look()
+    case 'finish':
+      return finish()
+  }
+}
+
+function say(message: object): void {
+  channel.write(`${JSON.stringify(message)}\n`)
+}
+
+eachLine(channel, (line) => {
+  const { id, ...request } = JSON.parse(line) as Request & { id: number }
+  handle(request as Request).then(
+    (answer) => say({ id, answer: answer ?? {} }),
+    (error: unknown) => say({ id, error: String(error) }),
+  )
+})
+channel.on('close', () => process.exit())
+say({ ready: true })

@@ -1,0 +1,213 @@
+/** Which cells are not run, and why; and where the ring differs from the system call on purpose. */
+import type { Kind } from './kind.js'
+import type { Operation } from './operations.js'
+import type { Outcome } from './outcome.js'
+import type { Situation, SituationName } from './situations.js'
+
+export interface Cell {
+  kind: Kind
+  operation: Operation
+  situation: Situation
+}
+
+interface Exclusion {
+  reason: string
+  excludes: (cell: Cell) => boolean
+}
+
+/** Whether the operation may wait for the other side. */
+export function mayWait({ kind, operation }: Cell): boolean {
+  if (operation.name === 'open') return kind.opensWait === true
+  if (operation.direction === 'none') return false
+  if (operation.isPlaced && !kind.isSeekable) return false
+  const ways = operation.moves ? kind.waits : (kind.polls ?? kind.waits)
+  return ways.includes(operation.direction)
+}
+
+/** Those in which something happens to an operation that waits. */
+function isAboutWaiting({ name, cancel }: Situation): boolean {
+  return cancel !== undefined || ['hang-up', 'another reader', 'stopped and continued', 'async, none'].includes(name)
+}
+
+function among(situation: Situation, ...names: SituationName[]): boolean {
+  return names.includes(situation.name)
+}
+
+const ABOUT_BYTES: SituationName[] = [
+  'zero bytes asked',
+  'more than fits',
+  'fewer than it waits for',
+  'partly done, then again',
+  'another reader',
+]
+
+const EXCLUSIONS: Exclusion[] = [
+  {
+    reason: 'it has no name that could be opened',
+    excludes: ({ kind, operation }) => operation.name === 'open' && kind.openFlags === undefined,
+  },
+  {
+    reason: 'an operation that moves no bytes is asked for none',
+    excludes: ({ operation, situation }) => !operation.moves && among(situation, ...ABOUT_BYTES),
+  },
+  {
+    reason: 'the operation does not wait on this kind',
+    excludes: (cell) => isAboutWaiting(cell.situation) && !mayWait(cell),
+  },
+  {
+    reason: 'there is always room',
+    excludes: (cell) => cell.operation.direction === 'out' && among(cell.situation, 'none') && !mayWait(cell),
+  },
+  {
+    reason: 'an open or fsync has nothing to find but what it is done to',
+    excludes: (cell) =>
+      ['open', 'fsync'].includes(cell.operation.name) &&
+      among(cell.situation, 'none', 'peer gone') &&
+      !mayWait(cell),
+  },
+  {
+    reason: 'an open by name makes its own other side',
+    excludes: ({ operation, situation }) =>
+      operation.name === 'open' && among(situation, 'peer gone', 'hang-up'),
+  },
+  {
+    reason: 'an open has no descriptor to be closed',
+    excludes: ({ operation, situation }) => operation.name === 'open' && situation.cancel === 'closeFd',
+  },
+  {
+    reason: 'closeFd takes no options',
+    excludes: ({ operation, situation }) => operation.name === 'close' && situation.isAsync === true,
+  },
+  {
+    reason: 'the kind cannot be read, or written: what is asked for makes no difference',
+    excludes: ({ kind, operation: { direction, moves }, situation }) =>
+      direction !== 'none' &&
+      moves &&
+      !kind.moves.includes(direction) &&
+      !among(situation, 'bytes there', 'zero bytes asked', 'async, bytes there'),
+  },
+  {
+    reason: 'the kind has no position: what is there makes no difference',
+    excludes: ({ kind, operation, situation }) =>
+      operation.isPlaced &&
+      !kind.isSeekable &&
+      !among(situation, 'bytes there', 'none', 'zero bytes asked', 'async, bytes there'),
+  },
+  {
+    reason: 'there is no other side that could go',
+    excludes: ({ kind, situation }) => among(situation, 'peer gone') && kind.hasPeer !== true,
+  },
+  {
+    reason: 'what waits does not end as the other side goes',
+    excludes: ({ kind, situation }) => among(situation, 'hang-up') && kind.hangsUp !== true,
+  },
+  {
+    reason: 'what a race can lose is bytes of a read; of writes the stress test keeps count',
+    excludes: ({ kind, operation, situation }) =>
+      situation.isRace === true &&
+      (operation.direction !== 'in' || !operation.moves || kind.blockSignal !== undefined),
+  },
+  {
+    reason: 'who is in the background, or orphaned, stops or fails before anything else matters',
+    excludes: ({ kind, situation }) =>
+      kind.session !== undefined &&
+      kind.session.where !== 'foreground' &&
+      !among(situation, 'bytes there', 'none', 'async, bytes there'),
+  },
+  {
+    reason: 'one byte is enough for it',
+    excludes: ({ kind, operation, situation }) =>
+      among(situation, 'fewer than it waits for') && (kind.few === undefined || operation.direction !== 'in'),
+  },
+  {
+    reason: 'who writes has no other reader beside it',
+    excludes: ({ operation, situation }) => situation.hasRival === true && operation.direction !== 'in',
+  },
+  {
+    reason: 'it takes whole messages of one size',
+    excludes: ({ kind, operation, situation }) =>
+      kind.payload !== undefined &&
+      operation.direction === 'out' &&
+      among(situation, 'more than fits', 'partly done, then again'),
+  },
+  {
+    reason: 'nothing breaks it off',
+    excludes: ({ kind, situation }) =>
+      among(situation, 'partly done, then again') && kind.hangsUp !== true && !kind.isSeekable,
+  },
+]
+
+/** Why a cell is not run. */
+export function exclusionOf(cell: Cell): string | undefined {
+  return EXCLUSIONS.find(({ excludes }) => excludes(cell))?.reason
+}
+
+export type Field = 'result' | 'data' | 'second' | 'taken' | 'position' | 'next'
+
+interface Difference {
+  name: string
+  /** Words of docs/contract.md that promise it. */
+  sentence: string
+  allows: (cell: Cell, field: Field, call: Outcome, ring: Outcome) => boolean
+}
+
+const POLLNVAL = '32'
+
+function isCount(text: string): boolean {
+  return /^\d+$/.test(text)
+}
+
+export const DIFFERENCES: Difference[] = [
+  {
+    name: 'cancelled, where a signal would interrupt',
+    sentence: '-EINTR and -512 to -516 after a cancel count as cancelled',
+    allows: ({ situation }, field, call, ring) =>
+      field === 'result' &&
+      situation.cancel !== undefined &&
+      call.result === 'EINTR' &&
+      ring.result === 'cancelled',
+  },
+  {
+    name: 'a hang-up is what a read after it finds',
+    sentence:
+      'A read that waits on a terminal ends, as the other side goes, as a read after the hang-up does',
+    allows: ({ kind, operation, situation }, field, call, ring) =>
+      field === 'result' &&
+      kind.name.startsWith('pty slave') &&
+      operation.direction === 'in' &&
+      situation.name === 'hang-up' &&
+      call.result === 'EIO' &&
+      ring.result === '0',
+  },
+  {
+    name: 'nothing is asked for zero bytes',
+    sentence: 'Zero bytes settle at once with 0 also where the system call asks the driver first',
+    allows: ({ situation }, _field, _call, ring) =>
+      situation.name === 'zero bytes asked' && ring.result === '0',
+  },
+  {
+    name: 'a poll of what is no open file',
+    sentence: '`poll` rejects with EBADF where poll(2) answers POLLNVAL',
+    allows: ({ operation }, field, call, ring) =>
+      field === 'result' &&
+      operation.name.startsWith('poll') &&
+      call.result === POLLNVAL &&
+      ring.result === 'EBADF',
+  },
+  {
+    name: 'a write may be short',
+    sentence: 'fewer may be written than were given',
+    allows: ({ operation }, _field, call, ring) =>
+      operation.direction === 'out' &&
+      operation.moves &&
+      isCount(call.result) &&
+      isCount(ring.result) &&
+      Number(ring.result) > 0 &&
+      Number(ring.result) < Number(call.result),
+  },
+]
+
+/** The name of the rule by which a field may differ. */
+export function differenceOf(cell: Cell, field: Field, call: Outcome, ring: Outcome): string | undefined {
+  return DIFFERENCES.find(({ allows }) => allows(cell, field, call, ring))?.name
+}
