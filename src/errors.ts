@@ -224,7 +224,7 @@ export function refusalError(answer: number, syscall: string): Error {
     case Refusal.TOO_MANY_OPENS:
       return new RingError(
         'ERR_RING_TOO_MANY_OPENS',
-        "256 opens of FIFOs and devices wait on this thread already: open their other ends, cancel some, or open with O_NONBLOCK",
+        '256 opens of FIFOs and devices wait on this thread already: open their other ends, cancel some, or open with O_NONBLOCK',
       )
     case Refusal.NO_PROCESS:
       return noThread('the limit of processes and threads of this user (RLIMIT_NPROC, ulimit -u) is reached')

@@ -128,7 +128,7 @@ class Run {
     const mirror = await configuredMirrors(this.#cache)
     const kernels: (Kernel | MissingKernel)[] = []
     for (const series of this.#options.series) {
-      const wanted = { debian: X64.debian, kernelFlavour: FLAVOUR }
+      const wanted = { name: X64.name, debian: X64.debian, kernelFlavour: FLAVOUR }
       const kernel = await fetchKernel(this.#cache, mirror, series, wanted, MODULES)
       say(
         `${series.name}: ${'image' in kernel ? `${kernel.package.name} ${kernel.package.version}` : kernel.why}`,

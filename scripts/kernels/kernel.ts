@@ -53,17 +53,17 @@ export async function fetchKernel(
   cache: Cache,
   mirror: Mirror,
   series: Series,
-  architecture: Pick<Architecture, 'debian' | 'kernelFlavour'>,
+  architecture: Pick<Architecture, 'name' | 'debian' | 'kernelFlavour'>,
   modules: readonly string[] = MODULES,
 ): Promise<Kernel | MissingKernel> {
   if ('module' in series) return fetchFromModule(cache, series, architecture)
-  return fetchFromDebian(cache, mirror, series, architecture)
+  return fetchFromDebian(cache, mirror, series, architecture, modules)
 }
 
 async function fetchFromModule(
   cache: Cache,
   { name, module, version, architecture: wanted }: ModuleSeries,
-  architecture: Architecture,
+  architecture: Pick<Architecture, 'name'>,
 ): Promise<Kernel | MissingKernel> {
   if (architecture.name !== wanted) return { series: name, why: `${module.module} is for ${wanted}` }
   try {
@@ -80,7 +80,8 @@ async function fetchFromDebian(
   cache: Cache,
   mirror: Mirror,
   series: DebianSeries,
-  architecture: Architecture,
+  architecture: Pick<Architecture, 'debian' | 'kernelFlavour'>,
+  modules: readonly string[],
 ): Promise<Kernel | MissingKernel> {
   const { debian, kernelFlavour } = architecture
   const suites = new Suites(cache, mirror, series.suites, debian)

@@ -116,14 +116,14 @@ fn clause_5_no_leaks_closes_close_also_when_io_uring_is_forbidden() {
             let (readers, numbers): (Vec<_>, Vec<_>) =
                 pipes.map(|(reader, writer)| (reader, writer.into_raw_fd())).unzip();
             // One that the kernel does; one in its queue that it never takes; two after the end.
-            submit(&mut ring, Close { number: numbers[0] }, 0);
+            submit(&mut ring, Close::new(numbers[0]), 0);
             let first = flush(&mut ring);
             assert_eq!(first[0].verdict, Verdict::Completed(0));
-            submit(&mut ring, Close { number: numbers[1] }, 1);
+            submit(&mut ring, Close::new(numbers[1]), 1);
             forbid(errno);
-            submit(&mut ring, Close { number: numbers[2] }, 2);
+            submit(&mut ring, Close::new(numbers[2]), 2);
             let mut done = flush(&mut ring);
-            submit(&mut ring, Close { number: numbers[3] }, 3);
+            submit(&mut ring, Close::new(numbers[3]), 3);
             done.extend(flush(&mut ring));
             let verdicts: Vec<_> = done.iter().map(|done| (done.client, done.verdict)).collect();
             let closed = Verdict::Completed(0);

@@ -130,8 +130,8 @@ impl Operation {
     #[inline(always)]
     pub(crate) fn transfer(&self) -> Option<Transfer> {
         let (offset, is_empty) = match self {
-            Self::Read(read) => (read.offset, read.memory.len() == 0),
-            Self::Write(write) => (write.offset, write.memory.len() == 0),
+            Self::Read(read) => (read.offset, read.memory.is_empty()),
+            Self::Write(write) => (write.offset, write.memory.is_empty()),
             Self::ReadVectored(read) => (read.vectors.offset, read.vectors.is_empty()),
             Self::WriteVectored(write) => (write.vectors.offset, write.vectors.is_empty()),
             _ => return None,

@@ -64,7 +64,7 @@ impl<K: Kernel, C> Ring<K, C> {
         };
         let is_current = offset == CURRENT_POSITION;
         let is_known = self.looks.is_plain(descriptor, is_current);
-        if is_known && !wants_worker && memory.len() > 0 {
+        if is_known && !wants_worker && !memory.is_empty() {
             return Placed::Plain { waits: is_current };
         }
         self.place_apart(operation, wants_worker)
