@@ -1,5 +1,5 @@
 //! The driver of the table: what `Ring` does with it, call by call, without descriptors, memory and
-//! statistics (`ring.rs`, `ring/traffic.rs`, `ring/life.rs`, `ring/positions.rs` of the library).
+//! statistics (`ring.rs`, `ring/traffic.rs`, `ring/life.rs`, `ring/lines.rs` of the library).
 //!
 //! Three differences make it do more than the ring, never less: a step of the ring's `fill` is a step
 //! of the model, so that anything may come between two of them; a deadline starts at once and not at the
@@ -301,7 +301,7 @@ impl Driver {
         self.table.machine(key).is_some_and(|machine| machine.is_cancel_outstanding())
     }
 
-    /// Whoever ran at the file's position ended (`Ring::next_in_line`, `Positions::end`).
+    /// Whoever ran at the file's position ended (`Ring::next_in_line`, `Lines::leave`).
     fn next_in_line(&mut self) {
         self.line.running = !self.line.parked.is_empty();
         if let Some(key) = self.table.unpark_first(&mut self.line.parked) {

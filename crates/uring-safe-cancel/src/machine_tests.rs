@@ -455,10 +455,16 @@ fn resubmitted(subject: &mut Subject) -> Stage {
     stage
 }
 
+/// More than it takes to come to the longest pause.
+const MOST_STAGES: usize = 40;
+
 /// An operation in flight in this stage.
 fn in_stage(wanted: Stage) -> Subject {
     let mut subject = Subject::in_flight();
-    while subject.machine.stage() != wanted {
+    for _ in 0..MOST_STAGES {
+        if subject.machine.stage() == wanted {
+            return subject;
+        }
         let event = match subject.machine.stage() {
             Stage::Attempt => Event::TargetNotReady,
             _ => completed(1),
@@ -466,7 +472,7 @@ fn in_stage(wanted: Stage) -> Subject {
         assert_eq!(subject.step(event), RESUBMIT);
         resubmitted(&mut subject);
     }
-    subject
+    panic!("never in {wanted:?}")
 }
 
 const STAGES: [Stage; 4] = [Stage::Poll, Stage::Pause(0), Stage::Pause(3), Stage::Pause(7)];
