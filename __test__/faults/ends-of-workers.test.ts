@@ -141,7 +141,8 @@ test('terminated a hundred times: nothing is corrupted, and nothing of them is l
   await traffic.end()
   await busy.destroy()
   t.is(openDescriptors().length, before.descriptors)
-  t.is(threads().own.length, before.threads)
+  // Threads that closed what may wait at its close end by themselves when they have nothing more to do.
+  await until(() => threads().own.length <= before.threads, 'no thread is left')
   // The kernel's workers end by themselves, a little later than the thread.
   await until(() => {
     const { own, workersOf } = threads()
