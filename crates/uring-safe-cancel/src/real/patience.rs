@@ -67,7 +67,7 @@ pub(super) fn could_fit(entries: u32, completions: u32) -> bool {
     // SAFETY: the pointer is to a limit of this frame.
     let is_known = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) } == 0;
     let (entries, completions) =
-        (u64::from(entries.next_power_of_two()), u64::from(completions.next_power_of_two()));
+        (u64::from(entries).next_power_of_two(), u64::from(completions).next_power_of_two());
     let [submission, completion, index] = BYTES;
     // SAFETY: the call takes an integer.
     let page = u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
