@@ -154,7 +154,11 @@ class Performance {
 
   async byCall(): Promise<void> {
     const actor = await this.callActor()
-    await this.#run(actor, this.#subject(this.#cell.kind.session === undefined ? this.#descriptor : STDIN), true)
+    await this.#run(
+      actor,
+      this.#subject(this.#cell.kind.session === undefined ? this.#descriptor : STDIN),
+      true,
+    )
   }
 
   /** A process of the ring that is to its terminal as a shell's child is. */
@@ -171,7 +175,12 @@ class Performance {
     const inherited = kind.session === undefined ? undefined : STDIN
     if (inherited === undefined) await this.#world.ask('send', ring.address, this.#descriptor)
     const fileSize = situation.isTwice === true ? FILE_SIZE_LIMIT : undefined
-    const fd = await ring.prepare({ fileSize, blockSignal: kind.blockSignal, inherited })
+    const fd = await ring.prepare({
+      fileSize,
+      blockSignal: kind.blockSignal,
+      inherited,
+      ignores: kind.session?.ignores,
+    })
     const subject = this.#subject(fd)
     try {
       if (this.#cell.situation.isRace === true) await this.#race(ring, subject)

@@ -19,6 +19,7 @@ interface Addon {
   close: (fd: number) => void
   blockSignal: (signal: number) => void
   forgetSignal: (signal: number) => void
+  ignoreSignal: (signal: number) => void
   limitFileSize: (bytes?: number) => void
   watch: () => void
   longestSleep: () => number
@@ -239,6 +240,7 @@ async function prepare(request: Request & { do: 'prepare' }): Promise<{ fd: numb
     addon.blockSignal(request.blockSignal)
     addon.forgetSignal(request.blockSignal)
   }
+  for (const signal of request.ignores ?? []) addon.ignoreSignal(signal)
   const fd = request.inherited ?? addon.receive()
   addon.limitFileSize(request.fileSize)
   const ring = new library.Ring({ drainTimeout: 1000 })

@@ -206,5 +206,9 @@ fn dispose(signal: libc::c_int, disposition: libc::sighandler_t) -> Answer {
         action.sa_sigaction = disposition;
         libc::sigaction(signal, &raw const action, std::ptr::null_mut())
     };
-    if status < 0 { Answer::failed() } else { Answer::of(0) }
+    if status < 0 {
+        Answer::failed()
+    } else {
+        Answer::of(0)
+    }
 }
