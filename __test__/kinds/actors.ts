@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-import { Calls, channelOf, errnoName, Helper, Hung } from './calls.js'
+import { type Calls, channelOf, errnoName, type Helper, Hung } from './calls.js'
 import { eachLine } from './lines.js'
 import type { CancelWay, Finished, Look, Request, Settled } from './messages.js'
 import type { Operation, Subject } from './operations.js'
@@ -159,7 +159,7 @@ export class RingActor implements Actor {
     this.#stream = stream
     this.#kill = kill
     this.#stopListening = () => {}
-    let ready = () => {}
+    let ready: (() => void) | undefined
     this.#ready = new Promise((resolve) => (ready = resolve))
     stream.on('close', () => (this.isDead = true))
     this.#stopListening = eachLine(stream, (line) => {
@@ -172,7 +172,7 @@ export class RingActor implements Actor {
         answer?: unknown
         error?: string
       }
-      if (message.ready === true) ready()
+      if (message.ready === true) ready?.()
       if (message.settled !== undefined) {
         this.#isSettled = true
         this.#settle?.(message.settled)

@@ -1,4 +1,5 @@
 /** Compares what the ring did with what the system call did. */
+import { sorted } from '../../scripts/common/sorted.js'
 import type { Outcome } from './outcome.js'
 import { type Cell, differenceOf, type Field } from './rules.js'
 
@@ -38,7 +39,7 @@ export function heldBy({ held, gap, result }: Outcome): string | undefined {
 /** `calls` is what may be expected: the system call's outcome, and that of its blocking twin. */
 export function compare(cell: Cell, calls: Outcome[], ring: Outcome): Verdict {
   const verdicts = calls.map((call) => compareWith(cell, call, ring))
-  const best = [...verdicts].sort((a, b) => a.faults.length - b.faults.length)[0] ?? {
+  const best = sorted(verdicts, (a, b) => a.faults.length - b.faults.length)[0] ?? {
     faults: [],
     onPurpose: [],
   }

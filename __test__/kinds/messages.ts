@@ -10,6 +10,7 @@ export type Request =
       fileSize?: number | undefined
       blockSignal?: number | undefined
       inherited?: number | undefined
+      ignores?: number[] | undefined
     }
   | { do: 'begin'; operation: OperationName; subject: Subject }
   | { do: 'cancel'; way: CancelWay }

@@ -1,6 +1,7 @@
 /** docs/kinds.md: what the run saw of each kind and operation. */
 import { release } from 'node:os'
 
+import { sorted } from '../../scripts/common/sorted.js'
 import type { Kind } from './kind.js'
 import { type Operation, OPERATIONS } from './operations.js'
 import { DIFFERENCES, mayWait } from './rules.js'
@@ -54,7 +55,7 @@ function rowOf(kind: Kind, operation: Operation, results: Result[]): string {
   const doesWait = plain.some(({ ring }) => ring.didWait)
   const waiting = unique(plain.filter(({ ring }) => ring.didWait).flatMap((result) => wayOf(result) ?? []))
   const how = doesWait ? `waits: ${waiting.join(', ') || 'not seen'}` : ways.join(', ') || 'not seen'
-  const since = (doesWait ? waiting : ways).map((way) => SINCE[way]).sort()[0] ?? ''
+  const [since = ''] = sorted((doesWait ? waiting : ways).map((way) => SINCE[way]))
   const ends = unique(endsOf(plain)).join(', ')
   const purposes = unique(results.flatMap(({ verdict }) => verdict.onPurpose))
   const failed = results.filter(({ verdict }) => verdict.faults.length > 0).length
@@ -70,7 +71,7 @@ function rowOf(kind: Kind, operation: Operation, results: Result[]): string {
 function tally(excluded: Excluded[]): string[] {
   const counts = new Map<string, number>()
   for (const { reason } of excluded) counts.set(reason, (counts.get(reason) ?? 0) + 1)
-  return [...counts].sort((a, b) => b[1] - a[1]).map(([reason, count]) => `| ${reason} | ${count} |`)
+  return sorted(counts, (a, b) => b[1] - a[1]).map(([reason, count]) => `| ${reason} | ${count} |`)
 }
 
 export function pageOf(run: Run, excluded: Excluded[]): string {

@@ -154,7 +154,11 @@ class Performance {
 
   async byCall(): Promise<void> {
     const actor = await this.callActor()
-    await this.#run(actor, this.#subject(this.#cell.kind.session === undefined ? this.#descriptor : STDIN), true)
+    await this.#run(
+      actor,
+      this.#subject(this.#cell.kind.session === undefined ? this.#descriptor : STDIN),
+      true,
+    )
   }
 
   /** A process of the ring that is to its terminal as a shell's child is. */
@@ -171,7 +175,12 @@ class Performance {
     const inherited = kind.session === undefined ? undefined : STDIN
     if (inherited === undefined) await this.#world.ask('send', ring.address, this.#descriptor)
     const fileSize = situation.isTwice === true ? FILE_SIZE_LIMIT : undefined
-    const fd = await ring.prepare({ fileSize, blockSignal: kind.blockSignal, inherited })
+    const fd = await ring.prepare({
+      fileSize,
+      blockSignal: kind.blockSignal,
+      inherited,
+      ignores: kind.session?.ignores,
+    })
     const subject = this.#subject(fd)
     try {
       if (this.#cell.situation.isRace === true) await this.#race(ring, subject)
@@ -242,14 +251,16 @@ class Performance {
     const { actor } = context
     const { limit } = this.#place
     let start = Date.now()
-    let isSettled = false
-    const settling = actor.begin(operation, subject).finally(() => (isSettled = true))
+    const progress = { isSettled: false }
+    const settling = actor.begin(operation, subject).finally(() => (progress.isSettled = true))
     settling.catch(() => {})
     let waits = await inTime(actor.waits(), limit, 'it neither waits nor ends')
     // Where the call does not wait, nothing is decided by how fast the ring is.
-    for (const end = Date.now() + limit; waits && !mayWait && Date.now() < end;) {
-      await delay(STEP_MILLISECONDS)
-      waits = !isSettled
+    if (!mayWait) {
+      for (const end = Date.now() + limit; waits && Date.now() < end;) {
+        await delay(STEP_MILLISECONDS)
+        waits = !progress.isSettled
+      }
     }
     this.outcome.didWait = waits
     if (waits && actor instanceof RingActor && !actor.isStopped) this.outcome.look = await actor.look()
@@ -263,7 +274,7 @@ class Performance {
         }
       } else {
         const isRepeated = operation.direction === 'out' || situation.hasRival === true
-        for (const end = Date.now() + limit; !isSettled && Date.now() < end;) {
+        for (const end = Date.now() + limit; !progress.isSettled && Date.now() < end;) {
           if (!this.#hasHungUp) await event?.(context)
           if (!isRepeated) break
           await delay(STEP_MILLISECONDS)
@@ -324,7 +335,7 @@ class Performance {
     for (let race = 0; race < RACES; race += 1) {
       const settling = ring.begin(operation, subject)
       if (!(await ring.waits())) throw new Error('it does not wait')
-      const steps = [() => this.#made.give?.(kind.length, ring.pid), () => ring.cancel('cancel')]
+      const steps = [async () => this.#made.give?.(kind.length, ring.pid), () => ring.cancel('cancel')]
       if (race % 2 === 1) steps.reverse()
       await Promise.all(steps.map((step) => step()))
       const { result, data } = await inTime(settling, this.#place.limit, 'it does not end')

@@ -19,6 +19,7 @@ interface Addon {
   close: (fd: number) => void
   blockSignal: (signal: number) => void
   forgetSignal: (signal: number) => void
+  ignoreSignal: (signal: number) => void
   limitFileSize: (bytes?: number) => void
   watch: () => void
   longestSleep: () => number
@@ -74,10 +75,10 @@ function buffersFor(ring: Ring, { length, aligned }: Subject, lengths: readonly 
   // Without O_DIRECT an operation gets memory of the caller, as most do.
   if (!aligned) return lengths.map((bytes) => Buffer.alloc(bytes))
   const whole = ring.alloc(Math.max(length, 4096))
-  let start = 0
+  let end = 0
   return lengths.map((bytes) => {
-    start += bytes
-    return whole.subarray(start - bytes, start)
+    end += bytes
+    return whole.subarray(end - bytes, end)
   })
 }
 
@@ -111,10 +112,10 @@ function start(
     case 'writev':
     case 'writev at': {
       const split = subject.payload === undefined ? parts : whole
-      let begin = 0
+      let written = 0
       for (const part of split) {
-        part.set(data.subarray(begin, begin + part.length))
-        begin += part.length
+        part.set(data.subarray(written, written + part.length))
+        written += part.length
       }
       return [ring.writev(fd, split, where, options), []]
     }
@@ -127,6 +128,8 @@ function start(
       return [ring.open(path, openFlags | constants.O_NOCTTY, 0o600, options), []]
     case 'close':
       return [ring.closeFd(fd), []]
+    default:
+      throw new Error(`no operation: ${String(name satisfies never)}`)
   }
 }
 
@@ -239,6 +242,7 @@ async function prepare(request: Request & { do: 'prepare' }): Promise<{ fd: numb
     addon.blockSignal(request.blockSignal)
     addon.forgetSignal(request.blockSignal)
   }
+  for (const signal of request.ignores ?? []) addon.ignoreSignal(signal)
   const fd = request.inherited ?? addon.receive()
   addon.limitFileSize(request.fileSize)
   const ring = new library.Ring({ drainTimeout: 1000 })
@@ -290,6 +294,8 @@ async function handle(request: Request): Promise<unknown> {
       return look()
     case 'finish':
       return finish()
+    default:
+      throw new Error('no request')
   }
 }
 
@@ -299,7 +305,7 @@ function say(message: object): void {
 
 eachLine(channel, (line) => {
   const { id, ...request } = JSON.parse(line) as Request & { id: number }
-  handle(request as Request).then(
+  handle(request).then(
     (answer) => say({ id, answer: answer ?? {} }),
     (error: unknown) => say({ id, error: String(error) }),
   )

@@ -26,7 +26,10 @@ export function mayWait({ kind, operation }: Cell): boolean {
 
 /** Those in which something happens to an operation that waits. */
 function isAboutWaiting({ name, cancel }: Situation): boolean {
-  return cancel !== undefined || ['hang-up', 'another reader', 'stopped and continued', 'async, none'].includes(name)
+  return (
+    cancel !== undefined ||
+    ['hang-up', 'another reader', 'stopped and continued', 'async, none'].includes(name)
+  )
 }
 
 function among(situation: Situation, ...names: SituationName[]): boolean {
@@ -173,7 +176,7 @@ export const DIFFERENCES: Difference[] = [
       'A read that waits on a terminal ends, as the other side goes, as a read after the hang-up does',
     allows: ({ kind, operation, situation }, field, call, ring) =>
       field === 'result' &&
-      kind.name.startsWith('pty slave') &&
+      (kind.name.startsWith('pty slave') || kind.session !== undefined) &&
       operation.direction === 'in' &&
       situation.name === 'hang-up' &&
       call.result === 'EIO' &&

@@ -30,15 +30,15 @@ export function allCells(): { cells: Cell[]; excluded: Excluded[] } {
   return { cells, excluded }
 }
 
-const ALWAYS = ['bytes there', 'none', 'cancelled by cancel']
+const ALWAYS = new Set<string>(['bytes there', 'none', 'cancelled by cancel'])
+
+function pairsOf({ kind, operation, situation }: Cell): string[] {
+  return [`${kind.name} * ${situation.name}`, `${operation.name} * ${situation.name}`]
+}
 
 /** Those in which every kind meets every operation, and all pairs of the three lists are. */
 export function pairs(cells: readonly Cell[]): Cell[] {
-  const chosen = cells.filter(({ situation }) => ALWAYS.includes(situation.name))
-  const pairsOf = ({ kind, operation, situation }: Cell) => [
-    `${kind.name} * ${situation.name}`,
-    `${operation.name} * ${situation.name}`,
-  ]
+  const chosen = cells.filter(({ situation }) => ALWAYS.has(situation.name))
   const seen = new Set(chosen.flatMap(pairsOf))
   // What brings two new pairs comes before what brings one.
   for (const news of [2, 1]) {

@@ -138,7 +138,8 @@ function stdinKind(name: string, session: Session, more: Partial<Kind> = {}, sto
     ...more,
     make: async (world) => {
       const made = await controlling(world, stopsWriters)
-      if (session.where === 'background' && session.ignores === undefined) return made
+      const stops = session.where === 'background' && session.ignores?.includes(SIGTTIN) !== true
+      if (stops) return made
       const { resume: _nobodyStops, ...rest } = made
       return rest
     },

@@ -98,6 +98,13 @@ pub fn block_signal(signal: i32) -> Result<()> {
     }
 }
 
+/// Ignores a signal. Node, as it starts, gives all signals the disposition that they have by themselves.
+#[napi]
+pub fn ignore_signal(signal: i32) {
+    // SAFETY: the call takes numbers.
+    unsafe { libc::signal(signal, libc::SIG_IGN) };
+}
+
 /// Takes what is pending of a blocked signal, so that the next reader finds none.
 #[napi]
 pub fn forget_signal(signal: i32) {

@@ -50,6 +50,12 @@ impl Server {
     fn new(channel: RawFd) -> Self {
         // SAFETY: the number is that of a socket which whoever started this process made for it alone.
         let file = unsafe { File::from_raw_fd(channel) };
+        // An actor before this one may have become a Node, which makes what it reads from O_NONBLOCK.
+        // SAFETY: the calls take numbers.
+        unsafe {
+            let flags = libc::fcntl(channel, libc::F_GETFL);
+            libc::fcntl(channel, libc::F_SETFL, flags & !libc::O_NONBLOCK);
+        }
         Self { input: BufReader::new(file) }
     }
 
@@ -59,6 +65,10 @@ impl Server {
             line.clear();
             if self.input.read_line(&mut line)? == 0 {
                 return Ok(());
+            }
+            // What was said to the process of a ring that ended before it read it.
+            if line.starts_with('{') {
+                continue;
             }
             let mut words = line.split_whitespace();
             let (Some(id), Some(verb)) = (words.next(), words.next()) else {
