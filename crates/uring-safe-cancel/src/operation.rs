@@ -204,6 +204,7 @@ impl Operation {
             // A timeout that ran its time says so by an error.
             Self::Sleep(_) if result == -libc::ETIME => 0,
             Self::Close(close) => close.translate(result),
+            Self::Poll(poll) => poll.translate(result),
             _ => result,
         }
     }

@@ -70,8 +70,20 @@ pub(crate) fn waits(kind: FileKind, number: RawFd) -> bool {
         FileKind::Device | FileKind::Fuse | FileKind::Remote => true,
         FileKind::Layered | FileKind::Block => true,
         FileKind::Socket => lingers(number),
+        // fanotify and inotify wait until nobody looks at their marks any more (11 ms were seen).
+        FileKind::Anonymous => !is_let_go_at_once(number),
         _ => false,
     }
+}
+
+/// By what `/proc/self/fd` says that it leads to. What is not known may wait.
+fn is_let_go_at_once(number: RawFd) -> bool {
+    const PROMPT: [&str; 5] = ["eventfd", "eventpoll", "pidfd", "signalfd", "timerfd"];
+    let path = std::fs::read_link(format!("/proc/self/fd/{number}")).unwrap_or_default();
+    let name = path.to_string_lossy();
+    PROMPT.iter().any(|prompt| name.strip_prefix("anon_inode:").is_some_and(|name| name.contains(prompt)))
+        // Since 6.9 pidfds lie on a filesystem of their own.
+        || name.starts_with("pidfd:")
 }
 
 /// Whether a socket was told to wait at its close until its peer has got all (SO_LINGER).

@@ -34,6 +34,8 @@ const FIRST_NEW: (u32, u32) = (5, 15);
 
 /// Where `/proc/self/fd` says that an eventfd leads to.
 const EVENTFD: &[u8] = b"anon_inode:[eventfd]";
+/// The same of a signalfd.
+const SIGNALFD: &[u8] = b"anon_inode:[signalfd]";
 
 impl Workers {
     /// Those of this kernel.
@@ -76,6 +78,12 @@ impl Workers {
                 if self == Self::Spinning && is_called_inline(number) =>
             {
                 Way::InTurn
+            }
+            // A worker would look at the signals that wait for itself.
+            (FileKind::Anonymous, _)
+                if is_wanted && leads_to(number).is_ok_and(|path| path == SIGNALFD) =>
+            {
+                Way::Plain
             }
             _ => hinted(is_wanted && (is_sound || self.take(number, kind, access))),
         }

@@ -29,6 +29,8 @@ pub(super) struct Looks {
     plain: RawFd,
     /// Whether what is plain are operations at its current position, for it has none, or those at a position.
     is_stream: bool,
+    /// Whether it is known that it can be read, and written, at all.
+    allows: [bool; 2],
     known: HashMap<RawFd, Known, BuildHasherDefault<NumberHasher>>,
 }
 
@@ -38,7 +40,7 @@ const MANY: usize = 4096;
 impl Default for Looks {
     fn default() -> Self {
         let known = HashMap::default();
-        Self { flush: 0, last: None, plain: NOBODY, is_stream: false, known }
+        Self { flush: 0, last: None, plain: NOBODY, is_stream: false, allows: [true; 2], known }
     }
 }
 
@@ -49,9 +51,22 @@ impl Looks {
     /// Whether reads and writes of this file are known to need nothing: of one without a position, or of a regular file or a
     /// block device at a position.
     #[inline(always)]
-    pub(super) fn is_plain(&self, descriptor: &Descriptor, is_current: bool) -> bool {
+    pub(super) fn is_plain(
+        &self,
+        descriptor: &Descriptor,
+        is_current: bool,
+        is_write: bool,
+    ) -> bool {
         let Descriptor::Borrowed(number) = descriptor else { return false };
-        *number == self.plain && *number != NOBODY && is_current == self.is_stream
+        let is_allowed = self.allows[usize::from(is_write)];
+        *number == self.plain && *number != NOBODY && is_current == self.is_stream && is_allowed
+    }
+
+    /// A number can be read, or written.
+    pub(super) fn allow(&mut self, number: RawFd, is_write: bool) {
+        if number == self.plain {
+            self.allows[usize::from(is_write)] = true;
+        }
     }
 
     /// What an operation's file is; `is_placed`: it names a position.
@@ -69,6 +84,7 @@ impl Looks {
                     let (is_stream, is_file) = plainness(look.kind);
                     self.plain = if is_stream || is_file { *number } else { NOBODY };
                     self.is_stream = is_stream;
+                    self.allows = [look.kind != FileKind::Anonymous; 2];
                     look
                 }
             },

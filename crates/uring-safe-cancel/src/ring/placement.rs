@@ -63,7 +63,8 @@ impl<K: Kernel, C> Ring<K, C> {
             _ => return self.place_apart(operation, wants_worker),
         };
         let is_current = offset == CURRENT_POSITION;
-        let is_known = self.looks.is_plain(descriptor, is_current);
+        let is_write = matches!(operation, Operation::Write(_));
+        let is_known = self.looks.is_plain(descriptor, is_current, is_write);
         if is_known && !wants_worker && !memory.is_empty() {
             return Placed::Plain { waits: is_current };
         }
@@ -86,10 +87,13 @@ impl<K: Kernel, C> Ring<K, C> {
         let look = self.looks.at(&self.kernel, descriptor, is_placed);
         let kind = look.kind;
         if let Some(transfer) = transfer {
-            if transfer.is_empty || (is_placed && !kind.has_position()) {
+            let may_lack_position = !kind.has_position() || matches!(kind, FileKind::Pseudo { .. });
+            if transfer.is_empty || (is_placed && may_lack_position) || kind == FileKind::Anonymous
+            {
                 if let Some(result) = tell(operation, kind, number, is_placed, transfer.is_empty) {
                     return Placed::Settles(result);
                 }
+                self.looks.allow(number, operation.is_write());
             }
         }
         let access = operation.access();
@@ -198,11 +202,17 @@ fn tell(
     is_empty: bool,
 ) -> Option<i32> {
     let is_write = operation.is_write();
-    if is_placed && !matches!(kind, FileKind::Unknown | FileKind::Directory) && !kind.has_position()
-    {
+    if is_placed && !matches!(kind, FileKind::Unknown | FileKind::Directory) {
         // io_uring ignores a position that the file does not have.
         let told = no_bytes(number, is_write, true);
         if told == -libc::ESPIPE {
+            return Some(told);
+        }
+    }
+    if kind == FileKind::Anonymous {
+        // What cannot be read or written at all (a pidfd, an epoll) would be polled for ever.
+        let told = no_bytes(number, is_write, false);
+        if told < 0 {
             return Some(told);
         }
     }
