@@ -63,7 +63,7 @@ export async function main(args: string[], root: string): Promise<number> {
   const { cells, excluded } = allCells()
   let chosen = values.pairs === true ? pairs(cells) : cells
   if (values.only !== undefined) {
-    chosen = [...new Set(values.only.flatMap((glob) => matching(cells, glob)))]
+    chosen = [...new Set(values.only.flatMap((glob) => matching(chosen, glob)))]
   }
   if (values.list === true) {
     for (const cell of chosen) console.log(nameOf(cell))

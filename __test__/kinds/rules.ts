@@ -198,6 +198,31 @@ export const DIFFERENCES: Difference[] = [
       ring.result === 'EBADF',
   },
   {
+    name: 'a terminal of another process group',
+    sentence: 'A terminal whose foreground another process group has',
+    allows: ({ kind, operation }) =>
+      kind.session !== undefined && kind.session.where !== 'foreground' && operation.moves,
+  },
+  {
+    name: 'a poll that never says that there is room',
+    sentence: 'Writes to /dev/kmsg and to fanotify',
+    allows: ({ kind, operation }, field, _call, ring) =>
+      field === 'result' &&
+      (kind.name.startsWith('/dev/kmsg') || kind.name.startsWith('fanotify')) &&
+      operation.direction === 'out' &&
+      ring.result === 'never',
+  },
+  {
+    name: 'a socket that its peer reset',
+    sentence: 'A write to a socket that its peer reset',
+    allows: ({ kind, operation, situation }, field, call, ring) =>
+      field === 'result' &&
+      kind.name.startsWith('AF_UNIX') &&
+      operation.direction === 'out' &&
+      situation.name === 'hang-up' &&
+      [call.result, ring.result].every((result) => ['EPIPE', 'ECONNRESET'].includes(result)),
+  },
+  {
     name: 'a write may be short',
     sentence: 'fewer may be written than were given',
     allows: ({ operation }, _field, call, ring) =>

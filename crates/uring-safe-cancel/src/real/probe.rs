@@ -158,7 +158,8 @@ const OPERATIONS: [(&str, u8, Release); 12] = [
     ("writev", opcode::Writev::CODE, (5, 1)),
     ("poll", opcode::PollAdd::CODE, (5, 1)),
     ("timeout", opcode::Timeout::CODE, (5, 4)),
-    ("timeout_update", opcode::TimeoutUpdate::CODE, (5, 11)),
+    // The operation came with 5.5; its flag for a change with 5.11, which no probe tells.
+    ("timeout_update", opcode::TimeoutUpdate::CODE, (5, 5)),
     ("open", opcode::OpenAt::CODE, (5, 6)),
     ("close", opcode::Close::CODE, (5, 6)),
     ("fsync", opcode::Fsync::CODE, (5, 1)),
@@ -223,7 +224,7 @@ mod tests {
     #[test]
     fn operations_by_release_where_the_kernel_may_not_be_asked() {
         assert!(unknown_to("5.11.0").is_empty());
-        assert_eq!(unknown_to("5.10.0-46-cloud-amd64"), ["timeout_update"]);
+        assert!(unknown_to("5.10.0-46-cloud-amd64").is_empty());
         assert_eq!(
             unknown_to("5.4.0"),
             ["read", "write", "timeout_update", "open", "close", "cancel"]
