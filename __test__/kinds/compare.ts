@@ -51,7 +51,9 @@ export function compare(cell: Cell, calls: Outcome[], ring: Outcome): Verdict {
 function compareWith(cell: Cell, call: Outcome, ring: Outcome): Verdict {
   const verdict: Verdict = { faults: [], onPurpose: [] }
   if (ring.result === 'frozen' || (ring.result === 'never' && call.result !== 'never')) {
-    verdict.faults.push(`${ring.result}; the call: ${call.result}`)
+    const difference = differenceOf(cell, 'result', call, ring)
+    if (difference === undefined) verdict.faults.push(`${ring.result}; the call: ${call.result}`)
+    else verdict.onPurpose.push(difference)
     return verdict
   }
   for (const field of FIELDS) {
