@@ -125,7 +125,9 @@ export class OperationTable {
   #released = 0
   /** Higher ids are not used again: the table is about to be made smaller. */
   #ceiling = Infinity
-  readonly #lists = new Lists()
+  #lists = new Lists()
+  /** The operation that is being given an id: if it still is at the next call, a time limit of node:vm has struck in between. */
+  #taking: Operation | undefined
   readonly #listOf = new Map<number, number>()
   /** The numbers that an object had when operations were called with it: a FileHandle forgets its own when it is closed. */
   readonly #numbersOf = new WeakMap<object, number[]>()
@@ -137,6 +139,8 @@ export class OperationTable {
 
   /** Gives an operation an id. What may throw, for want of stack say, comes before anything is changed. */
   take(operation: Operation): void {
+    if (this.#taking !== undefined) this.#repair()
+    this.#taking = operation
     const operations = this.#operations
     const { length } = operations
     const freeIds = this.#freeIds
@@ -146,6 +150,23 @@ export class OperationTable {
     operations[id] = operation
     operation.id = id
     this.begun = (this.begun + 1) | 0
+    this.#taking = undefined
+  }
+
+  /** Makes lists and ids anew out of the operations there are, but for the one that was not given its id as a whole. */
+  #repair(): void {
+    const broken = this.#taking
+    const operations = this.#operations
+    this.#lists = new Lists()
+    this.#lists.make()
+    this.#listOf.clear()
+    this.#freeIds = []
+    for (let id = operations.length - 1; id >= 0; id -= 1) {
+      if (operations[id] === broken) operations[id] = undefined
+      if (operations[id] !== undefined) this.#lists.append(UNSORTED, id)
+      else if (id < this.#ceiling) this.#freeIds.push(id)
+    }
+    this.#taking = undefined
   }
 
   /** The operation with an id. */
@@ -155,6 +176,7 @@ export class OperationTable {
 
   /** Takes an operation's id back. */
   release(operation: Operation): void {
+    if (this.#taking !== undefined) this.#repair()
     const { id } = operation
     if (this.#operations[id] !== operation) return
     const emptied = this.#lists.remove(id)
@@ -167,6 +189,7 @@ export class OperationTable {
 
   /** Those on a descriptor: by its number, and by the object that the calls were made with. No closes. */
   on(fd: unknown, number: number): Operation[] {
+    if (this.#taking !== undefined) this.#repair()
     this.#sort()
     const found: Operation[] = []
     // An object that was closed meanwhile has forgotten its number, and -1 is that of all who have none.
@@ -179,12 +202,14 @@ export class OperationTable {
     return found
   }
 
-  /** All, but closes. */
+  /**
+   * All, but closes. Not by the lists: the table is never much longer than what there is, and whatever a time limit of node:vm
+   * may have struck, an operation that has an id is found.
+   */
   all(): Operation[] {
-    const found: Operation[] = []
-    for (const list of this.#listOf.values()) this.#collect(list, found)
-    this.#collect(UNSORTED, found)
-    return found
+    return this.#operations.filter(
+      (operation): operation is Operation => operation !== undefined && operation.kind !== Kind.CLOSE,
+    )
   }
 
   /** Appends those of a list that are wanted. */
