@@ -5,9 +5,9 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::PipeReader;
+use std::io::{PipeReader, PipeWriter, Write};
 use std::os::fd::AsRawFd;
-use uring_safe_cancel::operation::{Nop, Read};
+use uring_safe_cancel::operation::{Nop, Read, CURRENT_POSITION};
 use uring_safe_cancel::{Descriptor, Extra, Key, Operation, Options, RealKernel, Ring, Verdict};
 
 /// Bytes of each read: the benchmark's.
@@ -18,6 +18,8 @@ enum Work {
     Nop,
     /// Of a file in the page cache: this program's own.
     Read(File),
+    /// Of a byte each, from a pipe in which they are before the batch begins.
+    Pipe(PipeReader, PipeWriter),
     /// Of a pipe to which nobody writes.
     Cancel(PipeReader),
 }
@@ -29,9 +31,8 @@ impl Work {
         let (descriptor, length, offset) = match self {
             Self::Nop => return Ok(Nop.into()),
             Self::Read(file) => (file.as_raw_fd(), BLOCK, 0),
-            Self::Cancel(pipe) => {
-                (pipe.as_raw_fd(), 8, uring_safe_cancel::operation::CURRENT_POSITION)
-            }
+            Self::Pipe(pipe, _) => (pipe.as_raw_fd(), 1, CURRENT_POSITION),
+            Self::Cancel(pipe) => (pipe.as_raw_fd(), 8, CURRENT_POSITION),
         };
         let memory = ring.arena().allocate(length)?;
         Ok(Read { descriptor: Descriptor::Borrowed(descriptor), memory, offset }.into())
@@ -41,6 +42,7 @@ impl Work {
         match self {
             Self::Nop => Verdict::Completed(0),
             Self::Read(_) => Verdict::Completed(BLOCK as i32),
+            Self::Pipe(..) => Verdict::Completed(1),
             Self::Cancel(_) => Verdict::Cancelled,
         }
     }
@@ -56,6 +58,9 @@ fn run(work: &Work, batch: u32, operations: u32) -> Result<(), Box<dyn Error>> {
     let mut wrong = 0;
     for _ in 0..operations / batch {
         keys.clear();
+        if let Work::Pipe(_, writer) = work {
+            (&*writer).write_all(&[0; 64][..batch as usize])?;
+        }
         for client in 0..batch {
             let operation = work.operation(&ring)?;
             let submitted = ring.submit(operation, Extra::default(), client);
@@ -81,11 +86,15 @@ fn run(work: &Work, batch: u32, operations: u32) -> Result<(), Box<dyn Error>> {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [work, batch, operations] = &arguments[..] else {
-        return Err("usage: instructions nop|read|cancel BATCH OPERATIONS".into());
+        return Err("usage: instructions nop|read|pipe|cancel BATCH OPERATIONS".into());
     };
     let (_writer, work) = match work.as_str() {
         "nop" => (None, Work::Nop),
         "read" => (None, Work::Read(File::open(std::env::current_exe()?)?)),
+        "pipe" => {
+            let (reader, writer) = std::io::pipe()?;
+            (None, Work::Pipe(reader, writer))
+        }
         "cancel" => {
             let (reader, writer) = std::io::pipe()?;
             (Some(writer), Work::Cancel(reader))

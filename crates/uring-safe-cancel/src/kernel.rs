@@ -177,6 +177,11 @@ pub trait Kernel {
         crate::descriptor::look(number)
     }
 
+    /// Whether a descriptor leads to a pipe, where that is cheaper to ask than what it leads to; otherwise no.
+    fn is_pipe(&self, _number: RawFd) -> bool {
+        false
+    }
+
     /// How this kernel must be given an operation on a file of a kind. `is_wanted`: its client asked for `IOSQE_ASYNC`. Where he
     /// did not, reads and writes of pipes, sockets, what has no name, devices that never wait, regular files of this machine and
     /// block devices are plain, and it need not be asked.

@@ -265,6 +265,12 @@ impl Kernel for RealKernel {
         time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
     }
 
+    #[inline]
+    fn is_pipe(&self, number: RawFd) -> bool {
+        // SAFETY: the call takes two integers. Of anything but a pipe or a FIFO it fails.
+        unsafe { libc::fcntl(number, libc::F_GETPIPE_SZ) >= 0 }
+    }
+
     fn way(&self, number: RawFd, kind: FileKind, access: Access, is_wanted: bool) -> Way {
         self.workers.way(number, kind, access, is_wanted)
     }

@@ -382,8 +382,14 @@ impl<K: Kernel, C> Ring<K, C> {
         self.ask_cancel(key, false)
     }
 
-    /// Asks for the cancellation of every operation on a descriptor number; how many there were.
+    /// Asks for the cancellation of every operation on a descriptor number; how many there were. The first call looks at every
+    /// operation there is, and each later one at those on the number.
     pub fn cancel_descriptor(&mut self, number: RawFd) -> usize {
+        let table = &self.table;
+        self.by_descriptor.keep(|| {
+            let number_of = |key: Key| Some((table.payload(key)?.number?, key.slot()));
+            table.unsettled_keys().filter_map(number_of).collect()
+        });
         let keys: Vec<Key> =
             self.by_descriptor.on(number).filter_map(|slot| self.table.key_in(slot)).collect();
         self.cancel_each(keys)

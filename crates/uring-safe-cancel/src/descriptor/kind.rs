@@ -85,7 +85,10 @@ impl Look {
 
 /// Looks: one system call, and more only for what is mounted where nobody has looked yet.
 pub(crate) fn look(number: RawFd) -> Look {
-    let Ok(status) = status(number) else { return Look::at(FileKind::Unknown) };
+    let mut status = MaybeUninit::uninit();
+    let Ok(status) = self::status(number, &mut status) else {
+        return Look::at(FileKind::Unknown);
+    };
     let kind = match libc::mode_t::from(status.stx_mode) & libc::S_IFMT {
         libc::S_IFIFO => FileKind::Pipe,
         libc::S_IFSOCK => FileKind::Socket,
@@ -95,7 +98,7 @@ pub(crate) fn look(number: RawFd) -> Look {
             FileKind::PromptDevice
         }
         libc::S_IFCHR => FileKind::Device,
-        libc::S_IFREG => mounts::kind_of(number, &status),
+        libc::S_IFREG => mounts::kind_of(number, status),
         _ => FileKind::Anonymous,
     };
     let device = u64::from(status.stx_dev_major) << 32 | u64::from(status.stx_dev_minor);
@@ -115,12 +118,20 @@ fn is_prompt(major: u32, minor: u32) -> bool {
     }
 }
 
-pub(super) fn status(number: RawFd) -> io::Result<libc::statx> {
-    status_with(number, mounts::STATX_MNT_ID_UNIQUE)
+/// Where a look is put: 256 bytes, which are worth not moving about.
+pub(super) type Status = MaybeUninit<libc::statx>;
+
+#[inline]
+pub(super) fn status(number: RawFd, place: &mut Status) -> io::Result<&libc::statx> {
+    status_with(number, mounts::STATX_MNT_ID_UNIQUE, place)
 }
 
-pub(super) fn status_with(number: RawFd, mount: u32) -> io::Result<libc::statx> {
-    let mut status = MaybeUninit::<libc::statx>::zeroed();
+#[inline]
+pub(super) fn status_with(
+    number: RawFd,
+    mount: u32,
+    place: &mut Status,
+) -> io::Result<&libc::statx> {
     // glibc 2.17, which the addon runs on, has no function for it.
     // SAFETY: the path is an empty string, and the call fills the structure in, or fails.
     let result = unsafe {
@@ -130,22 +141,27 @@ pub(super) fn status_with(number: RawFd, mount: u32) -> io::Result<libc::statx> 
             c"".as_ptr(),
             libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC,
             libc::STATX_TYPE | libc::STATX_INO | libc::STATX_SIZE | libc::STATX_BLOCKS | mount,
-            status.as_mut_ptr(),
+            place.as_mut_ptr(),
         )
     };
     if result == 0 {
-        // SAFETY: it did not fail.
-        return Ok(unsafe { status.assume_init() });
+        // SAFETY: it did not fail, and the kernel writes the whole structure.
+        return Ok(unsafe { place.assume_init_ref() });
     }
+    failed(number, place)
+}
+
+#[cold]
+fn failed(number: RawFd, place: &mut Status) -> io::Result<&libc::statx> {
     let error = io::Error::last_os_error();
     match error.raw_os_error() {
         // Sandboxes that do not know the call forbid it.
-        Some(libc::ENOSYS | libc::EPERM) => by_fstat(number),
+        Some(libc::ENOSYS | libc::EPERM) => by_fstat(number, place),
         _ => Err(error),
     }
 }
 
-fn by_fstat(number: RawFd) -> io::Result<libc::statx> {
+fn by_fstat(number: RawFd, place: &mut Status) -> io::Result<&libc::statx> {
     let mut status = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the call fills the structure in, or fails.
     if unsafe { libc::fstat(number, status.as_mut_ptr()) } != 0 {
@@ -162,7 +178,7 @@ fn by_fstat(number: RawFd) -> io::Result<libc::statx> {
         (libc::major(status.st_dev), libc::minor(status.st_dev));
     (same.stx_rdev_major, same.stx_rdev_minor) =
         (libc::major(status.st_rdev), libc::minor(status.st_rdev));
-    Ok(same)
+    Ok(place.write(same))
 }
 
 #[cfg(test)]
@@ -175,14 +191,16 @@ mod tests {
     fn both_calls_say_the_same() {
         for path in ["/proc/self/exe", "/proc/self/status", "/dev/null", "/"] {
             let file = File::open(path).unwrap();
-            let (one, other) =
-                (status(file.as_raw_fd()).unwrap(), by_fstat(file.as_raw_fd()).unwrap());
+            let (mut one, mut other) = (Status::uninit(), Status::uninit());
+            let one = status(file.as_raw_fd(), &mut one).unwrap();
+            let other = by_fstat(file.as_raw_fd(), &mut other).unwrap();
             let told = |s: &libc::statx| {
                 (s.stx_mode, s.stx_ino, s.stx_size, s.stx_blocks, s.stx_dev_major, s.stx_rdev_minor)
             };
-            assert_eq!(told(&one), told(&other), "{path}");
+            assert_eq!(told(one), told(other), "{path}");
         }
-        for error in [status(-1).err(), by_fstat(-1).err()] {
+        let (mut one, mut other) = (Status::uninit(), Status::uninit());
+        for error in [status(-1, &mut one).err(), by_fstat(-1, &mut other).err()] {
             assert_eq!(error.unwrap().raw_os_error(), Some(libc::EBADF));
         }
     }

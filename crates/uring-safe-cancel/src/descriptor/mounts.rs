@@ -3,7 +3,7 @@
 //! statfs(2) would ask the server of a filesystem that has one. The kernel's own list of mounts asks nobody; it is read once
 //! for each mount.
 
-use super::kind::{status_with, FileKind};
+use super::kind::{status_with, FileKind, Status};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::os::fd::RawFd;
@@ -127,7 +127,7 @@ fn mount_id(number: RawFd, status: &libc::statx) -> Option<u64> {
     if status.stx_mask & (STATX_MNT_ID | STATX_MNT_ID_UNIQUE) == STATX_MNT_ID {
         return Some(status.stx_mnt_id);
     }
-    if let Ok(status) = status_with(number, STATX_MNT_ID) {
+    if let Ok(status) = status_with(number, STATX_MNT_ID, &mut Status::uninit()) {
         if status.stx_mask & STATX_MNT_ID != 0 {
             return Some(status.stx_mnt_id);
         }

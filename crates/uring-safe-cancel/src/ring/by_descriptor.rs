@@ -1,5 +1,6 @@
 //! Who works on a descriptor: lists of slots by the descriptor's number, so that cancelling those on one costs as much as
-//! there are of them, and not as much as there are on all.
+//! there are of them, and not as much as there are on all. They are kept from the first such cancel on: who never makes one
+//! pays nothing for them.
 
 use super::lines::NumberHasher;
 use crate::table::KEPT_SLOTS;
@@ -22,6 +23,7 @@ struct Link {
 
 #[derive(Debug, Default)]
 pub(super) struct ByDescriptor {
+    is_kept: bool,
     /// The first slot on each number.
     dense: Vec<u32>,
     sparse: HashMap<RawFd, u32, BuildHasherDefault<NumberHasher>>,
@@ -30,6 +32,15 @@ pub(super) struct ByDescriptor {
 }
 
 impl ByDescriptor {
+    /// Keeps the lists from now on. `there`: who is there already, and has told so to no list.
+    #[inline]
+    pub(super) fn keep(&mut self, there: impl FnOnce() -> Vec<(RawFd, u32)>) {
+        if !self.is_kept {
+            self.is_kept = true;
+            there().into_iter().for_each(|(number, slot)| self.add(number, slot));
+        }
+    }
+
     #[inline(always)]
     fn first(&self, number: RawFd) -> u32 {
         // A negative number is beyond all that are dense, too.
@@ -70,8 +81,14 @@ impl ByDescriptor {
     }
 
     /// An operation on `number` took a slot.
-    #[inline]
+    #[inline(always)]
     pub(super) fn add(&mut self, number: RawFd, slot: u32) {
+        if self.is_kept {
+            self.link(number, slot);
+        }
+    }
+
+    fn link(&mut self, number: RawFd, slot: u32) {
         if self.links.len() <= slot as usize {
             self.grow(slot);
         }
@@ -87,8 +104,14 @@ impl ByDescriptor {
     }
 
     /// It has left it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn remove(&mut self, number: RawFd, slot: u32) {
+        if self.is_kept {
+            self.unlink(number, slot);
+        }
+    }
+
+    fn unlink(&mut self, number: RawFd, slot: u32) {
         let Link { previous, next } = self.links[slot as usize];
         let first = self.first(number);
         if first == slot {
@@ -111,8 +134,13 @@ impl ByDescriptor {
         })
     }
 
+    /// How many slots it has places for.
+    #[inline(always)]
+    pub(super) fn slots(&self) -> usize {
+        self.links.len()
+    }
+
     /// There are only so many slots now.
-    #[inline]
     pub(super) fn shrink(&mut self, slots: usize) {
         if self.links.len() > KEPT_SLOTS && self.links.len() > 2 * slots {
             self.links.truncate(slots.max(KEPT_SLOTS));
@@ -137,6 +165,7 @@ mod tests {
         };
         let numbers = [0, 1, 7, DENSE_NUMBERS as RawFd - 1, DENSE_NUMBERS as RawFd, RawFd::MAX, -1];
         let mut lists = ByDescriptor::default();
+        lists.keep(Vec::new);
         let mut expected: BTreeMap<RawFd, Vec<u32>> = BTreeMap::new();
         let mut free: Vec<u32> = (0..64).collect();
         for _ in 0..20_000 {

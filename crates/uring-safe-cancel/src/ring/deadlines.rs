@@ -88,8 +88,13 @@ impl Deadlines {
         Some((slot, due))
     }
 
+    /// How many slots it has places for.
+    #[inline(always)]
+    pub(super) fn slots(&self) -> usize {
+        self.entries.len()
+    }
+
     /// There are only so many slots now: the others have no deadlines.
-    #[inline]
     pub(super) fn shrink(&mut self, slots: usize) {
         if self.entries.len() > KEPT_SLOTS && self.entries.len() > 2 * slots {
             self.entries.truncate(slots.max(KEPT_SLOTS));

@@ -83,9 +83,13 @@ fn a_cancel_by_descriptor_looks_at_nobody_elses_operations() {
     for client in 0..8 {
         read_on(&mut ring, 1000 + client as i32 % 4, client);
     }
-    assert_eq!(ring.by_descriptor.on(1001).count(), 2);
-    assert_eq!(ring.cancel_descriptor(1001), 2);
-    assert_eq!(ring.cancel_descriptor(1001), 2, "they are asked for once and for all");
+    assert_eq!(ring.cancel_descriptor(1001), 2, "who was there before the lists were kept");
+    for client in 8..12 {
+        read_on(&mut ring, 1000 + client as i32 % 4, client);
+    }
+    assert_eq!(ring.by_descriptor.on(1001).count(), 3);
+    assert_eq!(ring.cancel_descriptor(1001), 3);
+    assert_eq!(ring.cancel_descriptor(1001), 3, "they are asked for once and for all");
     assert_eq!(ring.cancel_descriptor(2000), 0);
     ring.abandon();
     settle(&mut ring);

@@ -25,14 +25,19 @@ pub(super) struct Looks {
     flush: u64,
     /// The last one, which many operations in a row ask for.
     last: Option<(RawFd, Look)>,
-    /// Its number, if it is plain; -1 is nobody's.
+    /// Its number, if it is plain; -1 is nobody's. That of a file outlasts the flush, as what is known of files does.
     plain: RawFd,
     /// Whether what is plain are operations at its current position, for it has none, or those at a position.
     is_stream: bool,
     /// Whether it is known that it can be read, and written, at all.
     allows: [bool; 2],
     known: HashMap<RawFd, Known, BuildHasherDefault<NumberHasher>>,
+    /// Numbers that led to pipes, each at a place of its own: whether they still do costs half of a look.
+    pipes: [RawFd; PIPES],
 }
+
+/// So many numbers in a row have a place each.
+const PIPES: usize = 16;
 
 /// More than a process has open in most places. Beyond it what was not opened here is forgotten.
 const MANY: usize = 4096;
@@ -40,7 +45,15 @@ const MANY: usize = 4096;
 impl Default for Looks {
     fn default() -> Self {
         let known = HashMap::default();
-        Self { flush: 0, last: None, plain: NOBODY, is_stream: false, allows: [true; 2], known }
+        Self {
+            flush: 0,
+            last: None,
+            plain: NOBODY,
+            is_stream: false,
+            allows: [true; 2],
+            known,
+            pipes: [NOBODY; PIPES],
+        }
     }
 }
 
@@ -96,6 +109,18 @@ impl Looks {
         }
     }
 
+    /// One system call, or two where a pipe's number is something else's now.
+    #[inline]
+    fn look<K: Kernel>(pipes: &mut [RawFd; PIPES], kernel: &K, number: RawFd) -> Look {
+        let place = &mut pipes[number as u32 as usize % PIPES];
+        if *place == number && kernel.is_pipe(number) {
+            return Look::at(FileKind::Pipe);
+        }
+        let look = kernel.look(number);
+        *place = if look.kind == FileKind::Pipe { number } else { NOBODY };
+        look
+    }
+
     fn at_number<K: Kernel>(&mut self, kernel: &K, number: RawFd, is_placed: bool) -> Look {
         if !self.known.is_empty() {
             if let Some(known) = self.known.get_mut(&number) {
@@ -111,14 +136,14 @@ impl Looks {
                 match known.look {
                     Some(look) if may_be_believed(look.kind) => return look,
                     _ => {
-                        let look = kernel.look(number);
+                        let look = Self::look(&mut self.pipes, kernel, number);
                         (known.look, known.flush) = (Some(look), self.flush);
                         return look;
                     }
                 }
             }
         }
-        let look = kernel.look(number);
+        let look = Self::look(&mut self.pipes, kernel, number);
         let known = Known { look: Some(look), flush: self.flush, is_opened: false };
         if is_placed && look.kind.has_position() {
             self.remember(number, known);
@@ -153,7 +178,9 @@ impl Looks {
     #[inline]
     pub(super) fn flushed(&mut self) {
         self.last = None;
-        self.plain = NOBODY;
+        if self.is_stream {
+            self.plain = NOBODY;
+        }
         self.flush += 1;
     }
 }

@@ -64,9 +64,14 @@ impl<K: Kernel, C> Ring<K, C> {
         };
         let is_current = offset == CURRENT_POSITION;
         let is_write = matches!(operation, Operation::Write(_));
-        let is_known = self.looks.is_plain(descriptor, is_current, is_write);
-        if is_known && !wants_worker && !memory.is_empty() {
-            return Placed::Plain { waits: is_current };
+        if !wants_worker && !memory.is_empty() {
+            if self.looks.is_plain(descriptor, is_current, is_write) {
+                return Placed::Plain { waits: is_current };
+            }
+            self.looks.at(&self.kernel, descriptor, !is_current);
+            if self.looks.is_plain(descriptor, is_current, is_write) {
+                return Placed::Plain { waits: is_current };
+            }
         }
         self.place_apart(operation, wants_worker)
     }

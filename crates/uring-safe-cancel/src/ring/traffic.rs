@@ -74,14 +74,23 @@ impl<K: Kernel, C> Ring<K, C> {
         // A shared duplicate would keep a pipe open that its user closed.
         self.duplicates.forget();
         self.looks.flushed();
-        self.shrink();
+        if self.is_large() {
+            self.shrink();
+        }
         // The kernel may have refused before and not now, but nobody has filled the queue since.
         let left_over = self.may_queue() || !self.ready.is_empty();
         Flushed { delivered, again: self.kernel_refuses || left_over }
     }
 
+    /// Whether something holds more than what is always kept.
+    #[inline(always)]
+    fn is_large(&self) -> bool {
+        let most = self.ready.capacity().max(self.unarmed.capacity());
+        most.max(self.by_descriptor.slots()).max(self.deadlines.slots()) > KEPT_SLOTS
+    }
+
     /// After a burst, gives its memory back.
-    #[inline]
+    #[cold]
     fn shrink(&mut self) {
         let slots = self.table.slots();
         self.by_descriptor.shrink(slots);
