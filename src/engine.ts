@@ -13,7 +13,6 @@ import { CoreMemory } from './memory.js'
 import {
   ASYNCHRONOUS,
   COMPLETION_WORDS,
-  COMPLETIONS,
   FIRST_COMPLETION,
   Header,
   type NativeReport,
@@ -59,7 +58,7 @@ export class Engine {
   readonly copies: CopyQueue
   /** The operations that have not settled. */
   readonly operations = new OperationTable()
-  readonly #words = new Int32Array(FIRST_COMPLETION + COMPLETIONS * COMPLETION_WORDS)
+  readonly #words: Int32Array
   readonly #events: EngineEvents
   /** Promises that are rejected for want of stack, and that the program never saw. */
   readonly #orphans: Promise<unknown>[] = []
@@ -74,7 +73,8 @@ export class Engine {
 
   constructor(options: ResolvedOptions, events: EngineEvents) {
     this.#events = events
-    this.native = createNative(options, this.#words, receiver(new WeakRef(this)))
+    this.native = createNative(options, receiver(new WeakRef(this)))
+    this.#words = this.native.words
     collected.register(this, this.native, this)
     this.memory = new CoreMemory(this.native, this.#words, options.arenaBytes)
     this.copies = new CopyQueue(this.native, () => {

@@ -70,7 +70,7 @@ export class TimeoutError extends Error {
  * | `ERR_RING_CLOSED` | the ring was closed or destroyed before the call |
  * | `ERR_RING_QUEUE_FULL` | as many operations wait as `queueLimit` allows |
  * | `ERR_RING_ARENA_FULL` | the memory does not fit into `arenaBytes` |
- * | `ERR_RING_NO_EXTERNAL_MEMORY` | `ring.alloc()` in a runtime that allows no ArrayBuffer on an addon's memory |
+ * | `ERR_RING_NO_EXTERNAL_MEMORY` | `ring.alloc()` in a runtime that allows no ArrayBuffer on an addon's memory (Electron), or in a worker after ended workers have lost 32 MiB that were transferred |
  * | `ERR_OPERATION_STUCK` | `destroy` gave up on an operation after `drainTimeout` |
  * | `ERR_INVALID_STATE` | a buffer was detached or shrunk: see {@link InvalidStateError} |
  *

@@ -2,11 +2,21 @@
 import { isMainThread } from 'node:worker_threads'
 
 import { hasLibuv, isNode } from './binding.js'
-import { GIVEN, HEADER_WORDS, type NativeRing } from './native.js'
+import {
+  COMPLETION_WORDS,
+  COMPLETIONS,
+  FIRST_COMPLETION,
+  GIVEN,
+  HEADER_WORDS,
+  type NativeRing,
+} from './native.js'
 import type { ResolvedOptions } from './options.js'
 import { requireBinding, unavailable } from './unavailable.js'
 
-/** The functions, as Node-API makes them. */
+/** Words of the array that both sides share. */
+const WORDS = FIRST_COMPLETION + COMPLETIONS * COMPLETION_WORDS
+
+/** The functions and the array, as Node-API makes them. */
 type Functions = Omit<NativeRing, 'given'>
 
 function isNativeRing(value: object): value is Functions {
@@ -15,24 +25,23 @@ function isNativeRing(value: object): value is Functions {
 
 /**
  * A copy, whose functions are fields: V8 keeps the object that Node-API fills as a dictionary, in which each call would
- * look its function up by name. The copy holds that object, because the native ring is freed when it is collected, and the
- * array in which its functions look for their arguments.
+ * look its function up by name. The copy holds that object, because the native ring is freed when it is collected.
  */
-function withFields(owner: Functions, words: Int32Array): NativeRing & { owner: Functions } {
+function withFields(owner: Functions): NativeRing & { owner: Functions } {
+  const { words } = owner
   const given = new Float64Array(words.buffer, words.byteOffset + 4 * HEADER_WORDS, GIVEN)
   return { ...owner, owner, given }
 }
 
-/** Makes a native ring, which fills `words` and calls `receive` from the event loop. */
+/** Makes a native ring, which fills its `words` and calls `receive` from the event loop. */
 export function createNative(
   options: ResolvedOptions,
-  words: Int32Array,
   receive: (count: number) => void,
 ): NativeRing {
   const binding = requireBinding()
   const { cancel, ...sizes } = options
   const native = { ...sizes, ...cancel, useUv: hasLibuv(), isNode: isNode(), isWorker: !isMainThread }
-  const made = binding.createRing(native, words, receive)
-  if (isNativeRing(made)) return withFields(made, words)
+  const made = binding.createRing(native, WORDS, receive)
+  if (isNativeRing(made)) return withFields(made)
   throw unavailable(made)
 }

@@ -75,6 +75,8 @@ export type NativeReport = [number, string, number, number, number, number]
  * with parameters.
  */
 export interface NativeRing {
+  /** The array that both sides share: {@link Header}, {@link Given}, completions. */
+  readonly words: Int32Array
   readonly given: Float64Array
   nop(): number
   read(): number

@@ -606,7 +606,8 @@ export class Ring extends EventEmitter<RingEvents> {
    * wants it. `bytes` is 0 to 2147483647; it counts against `arenaBytes` until the Buffer is garbage.
    *
    * @throws TypeError or RangeError for a wrong number; {@link RingError} `ERR_RING_ARENA_FULL`, `ERR_RING_CLOSED`,
-   * and `ERR_RING_NO_EXTERNAL_MEMORY` where the runtime allows no ArrayBuffer on an addon's memory (Electron).
+   * and `ERR_RING_NO_EXTERNAL_MEMORY` where the runtime allows no ArrayBuffer on an addon's memory (Electron), and in a worker
+   * once workers that ended have lost 32 MiB that had been transferred to others.
    * @example
    * ```ts
    * const buffer = ring.alloc(2 ** 20)

@@ -86,6 +86,8 @@ unsafe fn with<const N: usize, R>(
     let arguments = unsafe { Arguments::<N>::new(env, info) };
     // SAFETY: the data pointer is the functions' ring, and no borrow outlives a callback.
     let ring = unsafe { NodeRing::from_data(arguments.data) };
+    // SAFETY: the caller vouches for the callback, in which no JavaScript runs.
+    unsafe { ring.completions.find() };
     body(ring, &arguments)
 }
 

@@ -6,7 +6,7 @@ use crate::regions::{Ends, Regions};
 use crate::ring::NodeRing;
 use crate::teardown;
 use crate::waker::Waker;
-use napi::bindgen_prelude::{Either, Env, Function, Int32Array, Object, Result};
+use napi::bindgen_prelude::{Either, Env, Function, Object, Result};
 use napi::{sys, JsValue};
 use napi_derive::napi;
 use std::collections::BTreeMap;
@@ -116,13 +116,13 @@ fn milliseconds(time: f64) -> Duration {
     Duration::try_from_secs_f64(time / 1000.0).unwrap_or(Duration::MAX)
 }
 
-/// Makes a ring of this environment. `completions` is the array that it shares with JavaScript;
+/// Makes a ring of this environment. Its `words` is the array that it shares with JavaScript, of so many words;
 /// `onCompletions(count)` is called when the event loop has been woken.
 #[napi(ts_return_type = "SetupFailure | object")]
 pub fn create_ring<'env>(
     env: Env,
     options: NativeOptions,
-    completions: Int32Array,
+    words: u32,
     on_completions: Function<'env, f64, ()>,
 ) -> Result<Either<SetupFailure, Object<'env>>> {
     let core_options = Options {
@@ -148,27 +148,28 @@ pub fn create_ring<'env>(
     let size = kernel.completions();
     let core = Ring::new(kernel, size, core_options);
     let raw = env.raw();
-    if completions.len() < Completions::LEAST_WORDS {
-        return Err(napi::Error::from_reason("the completions array is too short"));
-    }
-    // SAFETY: a reference keeps the array while the ring lives, and `forget` comes before its end. After
-    // that src/native-ring.ts keeps it together with the functions. Its bytes do not move: it is far larger
-    // than what V8 keeps on its heap.
-    let array = unsafe { Completions::new(completions.as_ptr().cast_mut(), completions.len()) };
     let drain = milliseconds(options.drain_timeout);
     let regions = Regions::new(match (options.is_node, options.is_worker) {
         (false, _) => Ends::Quietly,
         (true, false) => Ends::WithProcess,
         (true, true) => Ends::Alone,
     });
-    let ring = Box::into_raw(Box::new(NodeRing::new(raw, core, array, drain, regions)));
+    // SAFETY: `raw` is the running callback's.
+    let Some((completions, array)) = (unsafe { Completions::make(raw, &regions, words) }) else {
+        let unsupported = Unsupported::Other(libc::ENOMEM);
+        return Ok(Either::A(SetupFailure::new(unsupported, libc::ENOMEM)));
+    };
+    let ring = Box::into_raw(Box::new(NodeRing::new(raw, core, completions, drain, regions)));
     // SAFETY: the callback runs, and the box lives until `teardown` frees it.
     let started = unsafe { Waker::start(raw, ring, descriptor, options.use_uv) };
     let waker = match started {
         Ok(waker) => waker,
         Err(error) => {
-            // SAFETY: nobody else has the box yet.
-            drop(unsafe { Box::from_raw(ring) });
+            // SAFETY: nobody else has the box yet, and this is the environment's thread.
+            unsafe {
+                (*ring).completions.let_go();
+                drop(Box::from_raw(ring));
+            }
             let Some(errno) = error.raw_os_error() else {
                 return Err(napi::Error::from_reason(error.to_string()));
             };
@@ -183,11 +184,9 @@ pub fn create_ring<'env>(
     let object = unsafe {
         (*ring).waker = Some(waker);
         teardown::guard(raw, ring, options.use_uv);
-        let values = [completions_value(raw, completions)?, on_completions.raw()];
-        for (reference, value) in (*ring).references.iter_mut().zip(values) {
-            sys::napi_create_reference(raw, value, 1, reference);
-        }
+        sys::napi_create_reference(raw, on_completions.raw(), 1, &mut (*ring).callback);
         let object = calls::functions(raw, ring);
+        sys::napi_set_named_property(raw, object, c"words".as_ptr(), array);
         sys::napi_add_finalizer(
             raw,
             object,
@@ -199,12 +198,6 @@ pub fn create_ring<'env>(
         object
     };
     Ok(Either::B(Object::from_raw(raw, object)))
-}
-
-fn completions_value(env: sys::napi_env, array: Int32Array) -> Result<sys::napi_value> {
-    use napi::bindgen_prelude::ToNapiValue;
-    // SAFETY: `env` is that of the running callback.
-    unsafe { Int32Array::to_napi_value(env, array) }
 }
 
 /// A new eventfd, close-on-exec. Answers the descriptor, or a negative errno.

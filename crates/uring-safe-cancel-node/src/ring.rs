@@ -83,8 +83,8 @@ pub(crate) struct NodeRing {
     pub(crate) regions: Regions,
     pub(crate) completions: Completions,
     pub(crate) waker: Option<Waker>,
-    /// Strong references to what the completions array and the callback are in JavaScript.
-    pub(crate) references: [sys::napi_ref; 2],
+    /// A strong reference to what the callback is in JavaScript.
+    pub(crate) callback: sys::napi_ref,
     pub(crate) cleanup: Cleanup,
     /// Nothing of the waker or the hook knows the ring.
     pub(crate) is_stopped: bool,
@@ -144,7 +144,7 @@ impl NodeRing {
             regions,
             completions,
             waker: None,
-            references: [ptr::null_mut(); 2],
+            callback: ptr::null_mut(),
             cleanup: Cleanup::None,
             is_stopped: false,
             is_collected: false,

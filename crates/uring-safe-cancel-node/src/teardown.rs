@@ -81,11 +81,9 @@ pub(crate) unsafe fn finish(ring: *mut NodeRing) {
         ring.is_queued = true;
         ring.completions.forget();
         ring.release_all();
-        for reference in &mut ring.references {
-            let reference = std::mem::replace(reference, ptr::null_mut());
-            if !reference.is_null() {
-                sys::napi_delete_reference(ring.env, reference);
-            }
+        let callback = std::mem::replace(&mut ring.callback, ptr::null_mut());
+        if !callback.is_null() {
+            sys::napi_delete_reference(ring.env, callback);
         }
         (ring.core.take(), ring.waker.take())
     };
@@ -147,6 +145,7 @@ unsafe fn free_if_unused(ring: *mut NodeRing) {
     // SAFETY: the caller vouches for the ring. Both flags are set once, and this follows each.
     unsafe {
         if (*ring).is_stopped && (*ring).is_collected {
+            (*ring).completions.let_go();
             drop(Box::from_raw(ring));
         }
     }

@@ -168,23 +168,25 @@ unsafe fn deliver_in_turn(ring: *mut NodeRing) {
 /// `ring` is live, no borrow of it is, and this is its environment's thread, outside of JavaScript.
 unsafe fn deliver(ring: *mut NodeRing) -> bool {
     // SAFETY: the caller vouches for the ring. The borrow ends before JavaScript runs.
-    let (env, references, count, has_news) = {
+    let (env, callback, count, has_news) = {
         // SAFETY: as above.
         let ring = unsafe { &mut *ring };
         if ring.core.is_none() {
             return false;
         }
+        // SAFETY: this is the environment's thread, outside of JavaScript.
+        unsafe { ring.completions.find() };
         let count = ring.deliver();
         let is_drained = ring.core.as_ref().is_some_and(uring_safe_cancel::Ring::is_drained);
         // JavaScript has the timer by which to flush again.
         let has_news = !ring.reports.is_empty() || is_drained || ring.is_again;
-        (ring.env, ring.references, count, has_news)
+        (ring.env, ring.callback, count, has_news)
     };
     if count == 0 && !has_news {
         return false;
     }
     // SAFETY: the environment is live while its ring is, and this is its thread.
-    unsafe { call(env, references[1], count) };
+    unsafe { call(env, callback, count) };
     true
 }
 

@@ -16,18 +16,19 @@ pub(super) unsafe extern "C" fn copy(
     // SAFETY: Node-API calls this with a running callback's values, as for all functions below.
     unsafe {
         answer::<1>(env, info, |ring, arguments| {
-            let words = ring.completions;
-            let part = words.given(Given::Region) as usize;
-            let memory = match ring.kept(words.given(Given::Id) as u32) {
+            let given = |argument| ring.completions.given(argument);
+            let part = given(Given::Region) as usize;
+            let from = given(Given::Position) as usize;
+            let length = given(Given::Length) as usize;
+            let start = given(Given::Start) as usize;
+            let id = given(Given::Id) as u32;
+            let memory = match ring.kept(id) {
                 Some(Kept::One(memory)) if part == 0 => memory,
                 Some(Kept::Many(parts)) if part < parts.len() => &mut parts[part],
                 _ => return refusal::BAD_ARGUMENT,
             };
-            let from = words.given(Given::Position) as usize;
-            let length = words.given(Given::Length) as usize;
             let Some(source) = memory.slice(from, length) else { return refusal::BAD_ARGUMENT };
             let (address, available) = arguments.bytes(0);
-            let start = words.given(Given::Start) as usize;
             if start.checked_add(length).is_none_or(|end| end > available) {
                 return -1;
             }

@@ -212,6 +212,9 @@ pub(super) unsafe extern "C" fn write_region(
     }
 }
 
+/// As many as the kernel takes (IOV_MAX).
+const MOST_PARTS: u32 = 1024;
+
 /// A vectored operation's parts: triples of region (-1: the caller's own memory), start and length.
 struct Parts<'a>(&'a [f64]);
 
@@ -295,6 +298,24 @@ pub(super) unsafe extern "C" fn read_vectored(
     }
 }
 
+/// The elements of an array, as many as a vectored operation may have parts. `None` if one of them cannot be had.
+///
+/// # Safety
+///
+/// `value` is a live value of `env`. No borrow of a ring or of JavaScript's memory is alive: an array's getters run.
+unsafe fn elements(env: sys::napi_env, value: sys::napi_value) -> Option<Vec<sys::napi_value>> {
+    let mut length = 0;
+    // SAFETY: the caller vouches for the value; of what is no array there are no elements.
+    unsafe { sys::napi_get_array_length(env, value, &mut length) };
+    let element = |index| {
+        let mut element = ptr::null_mut();
+        // SAFETY: as above.
+        let status = unsafe { sys::napi_get_element(env, value, index, &mut element) };
+        (status == sys::Status::napi_ok).then_some(element)
+    };
+    (0..length.min(MOST_PARTS)).map(element).collect()
+}
+
 /// writev(id, fd, parts, buffers, position, flags, timeout): a snapshot of what lies on no region.
 pub(super) unsafe extern "C" fn write_vectored(
     env: sys::napi_env,
@@ -302,13 +323,14 @@ pub(super) unsafe extern "C" fn write_vectored(
 ) -> sys::napi_value {
     // SAFETY: see `nop`.
     unsafe {
+        let buffers = elements(env, Arguments::<7>::new(env, info).value(3));
         answer::<7>(env, info, |ring, arguments| {
             submit(ring, arguments.uint(0), Keep::No, extra(arguments), |ring, arena| {
+                let buffers = buffers.as_ref().ok_or(refusal::BAD_ARGUMENT)?;
                 let parts = Parts(numbers(env, arguments.value(2)));
                 let parts = parts.memory(ring, arena, |index, part| {
-                    let mut buffer = ptr::null_mut();
-                    sys::napi_get_element(env, arguments.value(3), index as u32, &mut buffer);
-                    let (address, length) = typed_array(env, buffer);
+                    let buffer = buffers.get(index).ok_or(refusal::BAD_ARGUMENT)?;
+                    let (address, length) = typed_array(env, *buffer);
                     if length < part.len() {
                         return Err(refusal::BAD_ARGUMENT);
                     }
