@@ -1,6 +1,7 @@
 /** Core memory in JavaScript's hands: what `ring.alloc()` makes, and what reads without a buffer return. */
 import { refusalError } from './errors.js'
 import { Header, type NativeRing } from './native.js'
+import { SlabLimit } from './slab-limit.js'
 
 /** A part of core memory that an ArrayBuffer lies on. */
 export interface Region {
@@ -16,7 +17,7 @@ type WithRegion = ArrayBufferLike & { [regionOfBuffer]?: Region }
 
 /**
  * Reads without a buffer take slices of slabs, as Node's own buffer pool does: one ArrayBuffer for sixteen reads. A
- * slice that is kept keeps its slab.
+ * slice that is kept keeps its slab: {@link SlabLimit}.
  */
 const SLAB_BYTES = 256 * 1024
 /** Larger reads get memory of their own. */
@@ -29,6 +30,7 @@ export class CoreMemory {
   readonly #native: NativeRing
   readonly #words: Int32Array
   readonly #arenaBytes: number
+  readonly #limit: SlabLimit
   #slab: ArrayBuffer | undefined
   #used = 0
   #hasRegions = false
@@ -40,6 +42,7 @@ export class CoreMemory {
     this.#native = native
     this.#words = words
     this.#arenaBytes = arenaBytes
+    this.#limit = new SlabLimit(SLAB_BYTES, arenaBytes / 2)
   }
 
   /** A Buffer of zeros that begins at a page. */
@@ -65,8 +68,14 @@ export class CoreMemory {
     let start = Math.ceil(this.#used / grain) * grain
     // Not SLAB_BYTES: the program may have transferred the slab away, which is its result's memory too.
     if (this.#slab === undefined || start + bytes > this.#slab.byteLength) {
-      const memory = this.#allocate(SLAB_BYTES, half)
-      if (typeof memory === 'number') return this.#plain(bytes)
+      const limit = this.#limit.limitFor(bytes)
+      const memory = limit > 0 ? this.#allocate(SLAB_BYTES, half, limit) : undefined
+      if (memory === undefined) return this.#plain(bytes)
+      if (typeof memory === 'number') {
+        this.#limit.refused()
+        return this.#plain(bytes)
+      }
+      this.#limit.made(1024 * (this.#words[Header.SLABS] ?? 0))
       this.#slab = memory
       this.#slabRegion = this.#region
       start = 0
@@ -107,9 +116,9 @@ export class CoreMemory {
     this.#slab = undefined
   }
 
-  /** Core memory, or why there is none. `most`: how much of the arena may be in use with it. */
-  #allocate(bytes: number, most: number): ArrayBuffer | number {
-    const memory = this.#native.alloc(bytes, most)
+  /** Core memory, or why there is none. `most`: how much of the arena may be in use with it; `slabs`: how much by slabs. */
+  #allocate(bytes: number, most: number, slabs = 0): ArrayBuffer | number {
+    const memory = this.#native.alloc(bytes, most, slabs)
     if (typeof memory !== 'number') this.adopt(memory)
     return memory
   }

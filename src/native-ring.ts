@@ -34,10 +34,7 @@ function withFields(owner: Functions): NativeRing & { owner: Functions } {
 }
 
 /** Makes a native ring, which fills its `words` and calls `receive` from the event loop. */
-export function createNative(
-  options: ResolvedOptions,
-  receive: (count: number) => void,
-): NativeRing {
+export function createNative(options: ResolvedOptions, receive: (count: number) => void): NativeRing {
   const binding = requireBinding()
   const { cancel, ...sizes } = options
   const native = { ...sizes, ...cancel, useUv: hasLibuv(), isNode: isNode(), isWorker: !isMainThread }

@@ -24,6 +24,8 @@ export const Header = {
   FULL: 5,
   /** How many operations the native side has taken, as 32 bits. */
   SUBMITTED: 6,
+  /** Of the slabs that were still held before the last allocation: KiB. */
+  SLABS: 7,
 } as const
 export const HEADER_WORDS = 8
 /** Where in the array the arguments of the calls that are made most lie: doubles. See {@link NativeRing.given}. */
@@ -105,7 +107,7 @@ export interface NativeRing {
   turn(): number
   copy(bytes: Uint8Array): number
   release(id: number): number
-  alloc(bytes: number, most: number): ArrayBuffer | number
+  alloc(bytes: number, most: number, slabs: number): ArrayBuffer | number
   stats(target: Float64Array): number
   takeReports(): NativeReport[]
   setReferenced(referenced: number): number

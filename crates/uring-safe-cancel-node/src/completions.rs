@@ -37,6 +37,8 @@ pub(crate) enum Header {
     Full = 5,
     /// How many operations were taken, as 32 bits.
     Submitted = 6,
+    /// Of the slabs that JavaScript had before the last allocation: KiB.
+    Slabs = 7,
 }
 
 /// The arguments of the calls that are made for each operation. They lie in the array because Node-API takes as long for
@@ -110,7 +112,7 @@ impl Completions {
         let bytes = length * size_of::<i32>();
         let memory = Arena::new(2 * bytes).allocate_zeroed(bytes).ok()?;
         // SAFETY: the caller vouches for `env`.
-        let exposed = unsafe { regions.expose(env, memory.clone()) };
+        let exposed = unsafe { regions.expose(env, memory.clone(), false) };
         let (mut buffer, mut array) = (ptr::null_mut(), ptr::null_mut());
         let is_ours = exposed.is_some();
         // SAFETY: the caller vouches for `env`; the pointers are to this frame.

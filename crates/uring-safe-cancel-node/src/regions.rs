@@ -30,6 +30,10 @@ struct Region {
     buffer: sys::napi_ref,
     /// The environment ends, and somebody else may have the memory.
     must_leak: bool,
+    /// Results of several reads share it.
+    is_slab: bool,
+    /// The reference is a strong one.
+    is_pinned: bool,
 }
 
 #[derive(Default)]
@@ -37,6 +41,7 @@ struct Table {
     regions: Vec<Option<Region>>,
     free: Vec<u32>,
     live: usize,
+    slab_bytes: usize,
     /// A strong reference to the newest sentinel, and its number.
     sentinel: Option<(sys::napi_ref, u64)>,
     sentinels: u64,
@@ -92,6 +97,11 @@ impl Regions {
         is_sane.then(|| region.memory.slice(start as usize, length as usize)).flatten()
     }
 
+    /// Bytes of slabs that JavaScript still has, as far as the runtime has told.
+    pub(crate) fn slab_bytes(&self) -> usize {
+        lock(&self.table).slab_bytes
+    }
+
     /// An ArrayBuffer on `memory`, and the region's number. `None` if the runtime allows no external
     /// memory, or if too much was lost with it.
     ///
@@ -102,6 +112,7 @@ impl Regions {
         &self,
         env: sys::napi_env,
         memory: Memory,
+        is_slab: bool,
     ) -> Option<(sys::napi_value, u32)> {
         if self.ends == Ends::Alone {
             if lost::is_too_much() {
@@ -116,9 +127,11 @@ impl Regions {
         if number as usize == table.regions.len() {
             table.regions.push(None);
         }
-        let region = Region { memory, buffer: ptr::null_mut(), must_leak: false };
+        let region =
+            Region { memory, buffer: ptr::null_mut(), must_leak: false, is_slab, is_pinned: false };
         table.regions[number as usize] = Some(region);
         table.live += 1;
+        table.slab_bytes += if is_slab { length } else { 0 };
         drop(table);
         let holder = Box::into_raw(Box::new(Holder { regions: self.clone(), region: number }));
         let (mut buffer, mut reference) = (ptr::null_mut(), ptr::null_mut());
@@ -232,12 +245,15 @@ impl Holder {
     fn give_back(self, env: sys::napi_env) {
         let mut table = lock(&self.regions.table);
         let region = table.regions[self.region as usize].take();
+        if let Some(Region { memory, is_slab: true, .. }) = &region {
+            table.slab_bytes -= memory.len();
+        }
         table.free.push(self.region);
         table.live -= 1;
         let is_ending = table.is_ending;
         let sentinel = if table.live == 0 { table.sentinel.take() } else { None };
         drop(table);
-        let Some(Region { memory, buffer, must_leak }) = region else { return };
+        let Some(Region { memory, buffer, must_leak, .. }) = region else { return };
         if must_leak {
             lost::leak(memory);
         }

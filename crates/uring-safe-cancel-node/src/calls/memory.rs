@@ -57,22 +57,28 @@ pub(super) unsafe extern "C" fn release(
     }
 }
 
-/// alloc(bytes, most): an ArrayBuffer of zeros on core memory. Its region is in the header. A number if
-/// there is no memory, or if more than `most` bytes of the arena were held then.
+/// alloc(bytes, most, slabs): an ArrayBuffer of zeros on core memory. Its region is in the header. A number if
+/// there is no memory, or if more than `most` bytes of the arena were held then; where it is to be a slab, for which `slabs`
+/// is above 0, also if JavaScript had more than so many bytes of slabs then.
 pub(super) unsafe extern "C" fn alloc(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
     // SAFETY: see `copy`.
     unsafe {
-        with::<2, _>(env, info, |ring, arguments| {
+        with::<3, _>(env, info, |ring, arguments| {
             let Some(core) = &ring.core else { return from_int(env, refusal::CLOSED) };
             let (bytes, most) = (arguments.number(0) as usize, arguments.number(1) as usize);
-            if core.arena().usage().held.saturating_add(bytes) > most {
+            let most_slabs = arguments.number(2) as usize;
+            let (is_slab, slabs) = (most_slabs > 0, ring.regions.slab_bytes());
+            ring.completions.set_header(Header::Slabs, (slabs >> 10) as i32);
+            if core.arena().usage().held.saturating_add(bytes) > most
+                || (is_slab && slabs.saturating_add(bytes) > most_slabs)
+            {
                 return from_int(env, refusal::ARENA_FULL);
             }
             match core.arena().allocate_zeroed(bytes) {
-                Ok(memory) => match ring.regions.expose(env, memory) {
+                Ok(memory) => match ring.regions.expose(env, memory, is_slab) {
                     Some((buffer, region)) => {
                         ring.completions.set_header(Header::Region, region as i32);
                         buffer

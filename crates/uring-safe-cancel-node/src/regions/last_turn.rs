@@ -4,7 +4,8 @@
 //! As an environment's end begins, Node empties that queue, and then calls all finalisers that are left. One that is called
 //! only then may be that of garbage which V8 has not freed yet, or of an ArrayBuffer that was transferred before it was
 //! collected, whose memory another thread may use. So if there is any such, the last turn makes V8 collect and free
-//! all there is. No JavaScript runs after that turn: what then is called late was transferred.
+//! all there is. No JavaScript runs after that turn: what then is called late was transferred. What is not garbage yet is pinned, so
+//! that it does not become any: the end collects, too, and finalisers that are due then are called late.
 //!
 //! A worker that is ended (`process.exit()`, `worker.terminate()`) still finishes the turn of its loop, and a check handle is called near its end.
 //! Should V8 be stopped in the very moment between, garbage is lost (see [`super::lost`]).
@@ -124,6 +125,33 @@ impl Watch {
     }
 }
 
+impl Watch {
+    /// Keeps the ArrayBuffers that are there from being collected, or no longer.
+    ///
+    /// # Safety
+    ///
+    /// This is the environment's thread, within a handle scope.
+    unsafe fn pin(&self, is_to_be: bool) {
+        for table in self.tables.iter().filter_map(Weak::upgrade) {
+            for region in lock(&table).regions.iter_mut().flatten() {
+                // SAFETY: the caller vouches for the thread, and the reference is the region's.
+                unsafe {
+                    if region.is_pinned == is_to_be || !is_intact(self.env, region.buffer) {
+                        continue;
+                    }
+                    let mut count = 0;
+                    if is_to_be {
+                        sys::napi_reference_ref(self.env, region.buffer, &mut count);
+                    } else {
+                        sys::napi_reference_unref(self.env, region.buffer, &mut count);
+                    }
+                }
+                region.is_pinned = is_to_be;
+            }
+        }
+    }
+}
+
 /// Whether V8 runs no more JavaScript in this environment.
 ///
 /// # Safety
@@ -146,8 +174,14 @@ unsafe extern "C" fn on_check(_handle: Handle) {
         // the environment's end. Finalisers of garbage are called later, not by the collection.
         unsafe {
             sys::napi_open_handle_scope(watch.env, &mut scope);
-            if watch.is_last() && watch.is_unclear() {
-                collect(watch.env);
+            let is_last = watch.is_last();
+            // A turn that was thought to be the last was not.
+            watch.pin(false);
+            if is_last {
+                if watch.is_unclear() {
+                    collect(watch.env);
+                }
+                watch.pin(true);
             }
             sys::napi_close_handle_scope(watch.env, scope);
         }
