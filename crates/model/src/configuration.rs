@@ -83,6 +83,8 @@ pub struct Configuration {
     pub timeouts: bool,
     /// Whether an operation counts as stuck after a time.
     pub reports_stuck: bool,
+    /// Whether final CQEs are posted, and the ring reaps them later. Otherwise it reaps each at once.
+    pub posts: bool,
     /// Whether the client may give up what it has, once.
     pub gives_up: bool,
     /// What the library does.
@@ -112,6 +114,7 @@ impl Configuration {
             closes: false,
             timeouts: false,
             reports_stuck: false,
+            posts: false,
             gives_up: false,
             policy: CancelPolicy::default(),
             defect: None,
@@ -159,6 +162,17 @@ impl Configuration {
                 timeouts: true,
                 reports_stuck: true,
                 answers: Answers::InTurn,
+                ..two.clone()
+            },
+            Self {
+                name: "two operations, reaped late",
+                // What lies in the queue multiplies the states by as much as a loss does.
+                losses: losses.saturating_sub(1),
+                timeouts: true,
+                posts: true,
+                gives_up: true,
+                answers: Answers::InTurn,
+                results: &RESULT_CLASSES,
                 ..two
             },
             Self {

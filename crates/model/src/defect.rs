@@ -37,4 +37,6 @@ pub enum Defect {
     KeepsDeadlines,
     /// It sets a deadline again whenever it is over.
     RepeatsDeadlines,
+    /// It acts on a deadline, or gives up, before it has reaped what the kernel has posted.
+    JudgesBeforeReaping,
 }

@@ -312,7 +312,7 @@ impl Driver {
         }
     }
 
-    /// A deadline of a slot is over (`Ring::judge`). `which` says which, and is taken out.
+    /// A deadline of a slot is over (`Ring::judge_by_clock`). `which` says which, and is taken out.
     /// Returns whom it reached.
     pub fn due(
         &mut self,

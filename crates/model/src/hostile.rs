@@ -7,7 +7,7 @@
 //! operation than it may lose: then it owes the completion ([`State::owes`](crate::state::State::owes)).
 //!
 //! A CQE that is posted and one that is reaped are one step: between the two, nothing that the driver does
-//! depends on it.
+//! depends on it, but for what it judges by the clock. The model with [`Configuration::posts`] has two.
 
 use crate::configuration::{Answers, Configuration, ANSWERS};
 use crate::expected::{expected, is_interruption, Asks};
@@ -21,7 +21,7 @@ const DELIVERED: i32 = 5;
 pub fn hostile_steps(configuration: &Configuration, world: &World, actions: &mut Vec<Action>) {
     for (index, operation) in world.operations.iter().enumerate() {
         let number = index as u8;
-        if let Some(held) = &operation.target {
+        if let (Some(held), None) = (&operation.target, operation.posted) {
             completions(configuration, world, number, held, actions);
         }
         if operation.cancel.is_none() {
@@ -47,7 +47,9 @@ fn completions(
     let InKernel { said, .. } = *held;
     let about = &world.operations[usize::from(operation)];
     let asked = about.asks > 0;
-    let free = world.extras > 0;
+    // What is posted may use one up when it is reaped.
+    let posted = world.operations.iter().filter(|operation| operation.posted.is_some()).count();
+    let free = usize::from(world.extras) > posted;
     // To be submitted again is one of the things that must not happen for ever.
     let may_end = |result, notification| {
         let moves_on = said.asks != Asks::Attempt && !is_interruption(result);

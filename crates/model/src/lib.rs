@@ -49,6 +49,8 @@
 //!   no step, and two clients that ask are as good as any number.
 //! - What is rare and independent of cancels has a budget over all operations ([`Configuration::extras`]).
 //!   To find nothing there is one of those; the polls and pauses that follow are not, because each ends in an attempt.
+//! - The ring reaps at once what the kernel posts, but in the model that is there for what lies in between
+//!   ([`Configuration::posts`]).
 //! - What is over is forgotten ([`world::World::forget`]); a free slot of the table has no history.
 //! - States are told apart by 64-bit hashes. With 4 million, two of them have the same with a probability below one
 //!   in a million.

@@ -1,6 +1,7 @@
 //! The steps of the model.
 
-use crate::configuration::{Answers, Configuration};
+use crate::configuration::{Answers, Configuration, MAX_OPERATIONS};
+use crate::defect::Defect;
 use crate::driver::Due;
 use crate::expected::{expected, is_interruption, is_miss, next, Asks};
 use crate::hostile::hostile_steps;
@@ -8,7 +9,7 @@ use crate::properties::{properties, sight};
 use crate::sight::Sight;
 use crate::state::State;
 use crate::watch::{watch, watch_completion};
-use crate::world::{Cqe, Fault, InKernel};
+use crate::world::{Cqe, Fault, InKernel, Posted};
 use stateright::{Model, Property};
 use uring_safe_cancel::machine::{Actions, Event, Verdict};
 
@@ -45,6 +46,8 @@ pub enum Action {
         /// `IORING_CQE_F_NOTIF`.
         notification: bool,
     },
+    /// The ring reaps what the kernel has posted of an operation.
+    Reap(u8),
     /// The client closes a descriptor while nothing can be submitted: the next operation, which the ring
     /// ends by itself.
     Close,
@@ -129,6 +132,27 @@ impl Cancellation {
         }
     }
 
+    /// The ring reaps what the kernel has posted of an operation, if anything. Whether that was so.
+    fn reap(&self, state: &mut State, operation: u8) -> bool {
+        let posted = &mut state.world.operations[usize::from(operation)].posted;
+        let Some(Posted { result, notification }) = posted.take() else { return false };
+        self.complete(state, operation, result, false, notification);
+        true
+    }
+
+    /// The ring reaps everything before it looks at the clock (`Ring::gather`). Whether that was the end of `operation`.
+    fn gather(&self, state: &mut State, operation: Option<u8>) -> bool {
+        if self.configuration.defect == Some(Defect::JudgesBeforeReaping) {
+            return false;
+        }
+        let mut is_over = false;
+        for number in 0..MAX_OPERATIONS as u8 {
+            let is_reaped = self.reap(state, number);
+            is_over |= is_reaped && operation == Some(number);
+        }
+        is_over
+    }
+
     fn answer(&self, state: &mut State, operation: u8, answer: i32) {
         let State { driver, world, .. } = state;
         let index = usize::from(operation);
@@ -178,13 +202,25 @@ impl Cancellation {
     }
 
     fn fire(&self, state: &mut State, due: Due, slot: u32) {
-        let State { driver, world, .. } = state;
-        let deadlines = driver.deadlines()[slot as usize];
-        let owner = match due {
-            Due::Retry => deadlines.retry,
-            Due::Stuck => deadlines.stuck,
-            Due::Timeout => deadlines.timeout,
+        let owner_of = |state: &State| {
+            let deadlines = state.driver.deadlines()[slot as usize];
+            match due {
+                Due::Retry => deadlines.retry,
+                Due::Stuck => deadlines.stuck,
+                Due::Timeout => deadlines.timeout,
+            }
         };
+        let owner = owner_of(state);
+        if self.gather(state, owner) {
+            state.world.see(Sight::PostedInTime);
+        }
+        if owner_of(state).is_none() {
+            return;
+        }
+        let State { driver, world, .. } = state;
+        if owner.is_some_and(|owner| world.operations[usize::from(owner)].posted.is_some()) {
+            world.fault(Fault::JudgedTooEarly);
+        }
         if let (Due::Timeout, Some(owner)) = (due, owner) {
             if world.operations[usize::from(owner)].asks == 0 {
                 world.see(Sight::TimedOut);
@@ -247,6 +283,11 @@ impl Model for Cancellation {
             }
         }
         hostile_steps(configuration, world, actions);
+        for (number, operation) in (0..).zip(&world.operations[..submitted]) {
+            if operation.posted.is_some() {
+                actions.push(Action::Reap(number));
+            }
+        }
         for (slot, deadlines) in driver.deadlines().iter().enumerate() {
             let slot = slot as u32;
             if deadlines.retry.is_some_and(|operation| state.may_retry(configuration, operation)) {
@@ -295,14 +336,28 @@ impl Model for Cancellation {
             }
             Action::Ask(operation) => self.ask(&mut state, operation),
             Action::Fill { full } => self.fill(&mut state, full),
+            Action::Complete { operation, result, more: false, notification }
+                if self.configuration.posts =>
+            {
+                let posted = Some(Posted { result, notification });
+                state.world.operations[usize::from(operation)].posted = posted;
+            }
+            Action::Reap(operation) => {
+                self.reap(&mut state, operation);
+            }
             Action::Complete { operation, result, more, notification } => {
                 self.complete(&mut state, operation, result, more, notification);
             }
             Action::Answer(operation, answer) => self.answer(&mut state, operation, answer),
             Action::Fire(due, slot) => self.fire(&mut state, due, slot),
             Action::GiveUp => {
-                state.world.may_give_up = false;
-                state.world.given_up = true;
+                self.gather(&mut state, None);
+                let world = &mut state.world;
+                world.may_give_up = false;
+                world.given_up = true;
+                if world.operations.iter().any(|o| o.is_unsettled() && o.posted.is_some()) {
+                    world.fault(Fault::JudgedTooEarly);
+                }
                 state.driver.abandon(&self.configuration, &mut state.world);
                 state.world.given_up = false;
             }

@@ -35,6 +35,8 @@ pub const COUNTS: &str = "the table counts what the kernel holds";
 pub const UNDISTURBED: &str = "a full submission queue and a late wish change nothing";
 /// Clause 3 and 1: only destroy gives up.
 pub const GIVEN_UP: &str = "only what was given up is stuck, and it is reported once";
+/// Clause 4: how busy the thread was decides nothing.
+pub const REAPED: &str = "nothing is judged by the clock that the kernel has completed";
 /// Clause 2, as a safety property: where nothing is owed by library, kernel or time, nothing is left to do.
 pub const AT_REST: &str = "where nothing is owed, all that was cancelled has settled";
 /// With [`FINITE`], the proof of clause 2 that does not rest on the checker's `eventually`.
@@ -115,6 +117,7 @@ pub fn properties() -> Vec<Property<Cancellation>> {
         always(GIVEN_UP, |_, state| {
             !state.world.has(Fault::GivenUpUnasked) && !state.world.has(Fault::WrongReport)
         }),
+        always(REAPED, |_, state| !state.world.has(Fault::JudgedTooEarly)),
         always(AT_REST, |model, state| state.owes(&model.configuration) || state.is_at_rest()),
         always(FINITE, |_, state| !state.world.has(Fault::Endless)),
         // True at an end at the earliest, so that it does not matter by which of several paths the checker

@@ -55,11 +55,13 @@ pub enum Sight {
     StuckAndSettled,
     /// A timeout asked for the cancellation.
     TimedOut,
+    /// A deadline was over, and the operation's completion had been posted.
+    PostedInTime,
 }
 
 impl Sight {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::RescuedAfterLoss,
         Self::RescuedByTheLast,
         Self::DataBeatTheCancel,
@@ -86,6 +88,7 @@ impl Sight {
         Self::CompletedAfterAll,
         Self::StuckAndSettled,
         Self::TimedOut,
+        Self::PostedInTime,
     ];
 
     /// What it is called.
@@ -117,6 +120,7 @@ impl Sight {
             Self::CompletedAfterAll => "completed after it was given up",
             Self::StuckAndSettled => "reported as stuck, and settled",
             Self::TimedOut => "timed out",
+            Self::PostedInTime => "a deadline was over, and the completion had been posted",
         }
     }
 }

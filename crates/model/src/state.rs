@@ -34,7 +34,10 @@ impl State {
     pub fn owes(&self, configuration: &Configuration) -> bool {
         let kernel_owes = |operation: &Operation| {
             let honoured = operation.cancels > configuration.losses;
-            operation.cancel.is_some() || (operation.target.is_some() && honoured)
+            // What is posted is to be reaped.
+            operation.cancel.is_some()
+                || operation.posted.is_some()
+                || (operation.target.is_some() && honoured)
         };
         let time_passes = |deadlines: &Deadlines| {
             deadlines.retry.is_some_and(|operation| self.may_retry(configuration, operation))
@@ -90,8 +93,15 @@ impl State {
             cancels,
             count(|operation| operation.cancel.is_some()),
             deadlines.sum(),
-            count(|operation| operation.is_unsettled() && operation.target.is_none())
-                + u8::from(!self.ended),
+            operations.iter().map(steps_to_the_end).sum::<u8>() + u8::from(!self.ended),
         ]
+    }
+}
+
+/// Of an operation: to be queued, to be completed, to be reaped.
+fn steps_to_the_end(operation: &Operation) -> u8 {
+    match operation.target {
+        None => 2 * u8::from(operation.is_unsettled()),
+        Some(_) => u8::from(operation.posted.is_none()),
     }
 }

@@ -29,6 +29,15 @@ pub struct InKernel {
     pub said: Said,
 }
 
+/// A final CQE in the completion queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Posted {
+    /// The result.
+    pub result: i32,
+    /// `IORING_CQE_F_NOTIF`.
+    pub notification: bool,
+}
+
 /// A cancel in the kernel's hands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CancelInKernel {
@@ -51,6 +60,8 @@ pub struct Operation {
     pub next: Asks,
     /// How many attempts found nothing there.
     pub misses: u8,
+    /// What the kernel has posted as its end, and the ring has not reaped.
+    pub posted: Option<Posted>,
     /// The kernel has a cancel of it.
     pub cancel: Option<CancelInKernel>,
     /// How many cancels of it the kernel has had.
@@ -98,6 +109,8 @@ pub enum Fault {
     GivenUpUnasked,
     /// An operation was reported as stuck twice, or without a wish to cancel it.
     WrongReport,
+    /// The clock ended, cancelled or reported an operation whose completion had been posted.
+    JudgedTooEarly,
 }
 
 /// All operations.

@@ -20,6 +20,7 @@ fn without_a_defect_all_properties_hold() {
 fn each_defect_is_found() {
     let three = Configuration { operations: 3, ..small() };
     let gives_up = Configuration { gives_up: true, ..small() };
+    let late = || Configuration { posts: true, timeouts: true, ..small() };
     let reports_stuck = Configuration { reports_stuck: true, ..small() };
     for (defect, configuration, property) in [
         (Defect::TrustsTheAnswer, small(), ONCE),
@@ -47,6 +48,8 @@ fn each_defect_is_found() {
         (Defect::ForgetsTheWishWhilePolling, small(), AT_REST),
         (Defect::GivesUpByItself, reports_stuck, GIVEN_UP),
         (Defect::RepeatsDeadlines, small(), FINITE),
+        (Defect::JudgesBeforeReaping, late(), REAPED),
+        (Defect::JudgesBeforeReaping, Configuration { gives_up: true, ..late() }, REAPED),
     ] {
         let defective = Configuration { defect: Some(defect), ..configuration };
         let report = shortest(&defective, &[property]);

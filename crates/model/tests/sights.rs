@@ -10,7 +10,8 @@ fn everything_that_should_happen_happens() {
     for sight in Sight::ALL {
         let (three, four) = (Configuration::three(), Configuration::four());
         let everything = Configuration {
-            timeouts: sight == Sight::TimedOut,
+            timeouts: matches!(sight, Sight::TimedOut | Sight::PostedInTime),
+            posts: sight == Sight::PostedInTime,
             reports_stuck: sight == Sight::StuckAndSettled,
             gives_up: matches!(sight, Sight::GivenUp | Sight::CompletedAfterAll),
             looks_for: Some(sight),
