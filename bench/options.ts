@@ -23,7 +23,7 @@ for a full run, target/bench/performance.md for any other.
   --rounds N       rounds of each variant (default 9; quick: 5)
   --slice MS       the length of each (default 100; quick: 12)
   --only A,B       works by their ids, and 'hanging', 'memory', 'instructions'
-  --publish        write docs/performance.md whatever the other options
+  --publish        write docs/performance.md whatever the other options; with --against docs/performance-against.md
   --against COMMIT ROW...
                    builds that commit, and runs its build and this one in turn, with that one against itself beside it
                    (default 31 rounds of 50 ms; quick: 9 of 12): target/bench/against.md.
@@ -58,9 +58,6 @@ export function parseOptions(argv: string[]): Options | 'help' | 'list' {
   if (against === undefined && positionals.length > 0) {
     throw new Error(`${positionals[0]} is no option: rows are named after --against COMMIT, works by --only`)
   }
-  if (against !== undefined && values.publish === true) {
-    throw new Error('--publish writes docs/performance.md, and --against measures nothing of it')
-  }
   const defaults =
     against === undefined ? (values.quick ? QUICK : FULL) : values.quick ? AGAINST.quick : AGAINST.full
   const only = [...(values.only?.split(',').filter((id) => id !== '') ?? []), ...positionals]
@@ -70,7 +67,7 @@ export function parseOptions(argv: string[]): Options | 'help' | 'list' {
     rounds: count('--rounds', values.rounds, defaults.rounds),
     slice: count('--slice', values.slice, defaults.slice),
     only,
-    publish: against === undefined && (values.publish ?? isFull),
+    publish: values.publish ?? (against === undefined && isFull),
     against,
   }
 }

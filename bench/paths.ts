@@ -23,5 +23,7 @@ export const PROGRAMS = join(ROOT, 'bench', 'dist', 'variants')
 export const SCRATCH = join(ROOT, 'target', 'bench')
 /** The report, and what it includes. */
 export const REPORT = join(ROOT, 'docs', 'performance.md')
+/** Of two builds. */
+export const AGAINST_REPORT = join(ROOT, 'docs', 'performance-against.md')
 export const NOTES = join(ROOT, 'docs', 'performance-notes.md')
 export const PLOTS = join(ROOT, 'docs', 'performance')

@@ -33,6 +33,7 @@ export function reportOf(results: Results): string {
   const { base, here, machine, rounds, works, instructions, systemCalls, skipped } = results
   const parts = [
     `# ${here} against ${base}`,
+    '<!-- Written by `npm run bench -- --against COMMIT --publish`. Do not edit. -->',
     `${machine}. ${rounds} rounds, the builds in turn; medians (quartiles) of the ratios of each round. A/A is ${base} against itself, in two processes. "Within n %" is of 95 % confidence; slower and faster are said only of what is farther from 1 than A/A.`,
     '## Time of an operation',
     ratioTable(results, times),

@@ -8,7 +8,7 @@ import { makeFile, RANDOM_BYTES } from '../files.js'
 import { binding, core, perOperation, type Run } from '../instructions.js'
 import { type Effort, measureWork } from '../measure.js'
 import type { Options } from '../options.js'
-import { LIBRARY, SCRATCH } from '../paths.js'
+import { AGAINST_REPORT, LIBRARY, SCRATCH } from '../paths.js'
 import { built, commandOf, NODE, type Peers } from '../peers.js'
 import { buildPrograms } from '../prepare.js'
 import type { Work } from '../work.js'
@@ -74,7 +74,7 @@ export async function runAgainst(
     rmSync(path, { force: true })
   }
   const report = reportOf(results)
-  const files = { md: join(SCRATCH, 'against.md'), json: join(SCRATCH, 'against.json') }
+  const files = { md: options.publish ? AGAINST_REPORT : join(SCRATCH, 'against.md'), json: join(SCRATCH, 'against.json') }
   writeFileSync(files.md, report)
   writeFileSync(files.json, JSON.stringify(results, null, 1))
   console.log(`\n${report}\n${files.md}\n${files.json}`)
@@ -103,7 +103,7 @@ async function compareInstructions(
   try {
     await output('valgrind', ['--version'])
     for (const batch of quick ? [32] : [1, 32]) {
-      for (const work of ['nop', 'read', 'cancel']) {
+      for (const work of ['nop', 'read', 'pipe', 'cancel']) {
         const name = `${work}, ${batch} in flight: the core`
         if ('missing' in base.instructions) skipped.push({ name, why: base.instructions.missing })
         else
