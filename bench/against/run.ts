@@ -74,7 +74,10 @@ export async function runAgainst(
     rmSync(path, { force: true })
   }
   const report = reportOf(results)
-  const files = { md: options.publish ? AGAINST_REPORT : join(SCRATCH, 'against.md'), json: join(SCRATCH, 'against.json') }
+  const files = {
+    md: options.publish ? AGAINST_REPORT : join(SCRATCH, 'against.md'),
+    json: join(SCRATCH, 'against.json'),
+  }
   writeFileSync(files.md, report)
   writeFileSync(files.json, JSON.stringify(results, null, 1))
   console.log(`\n${report}\n${files.md}\n${files.json}`)
