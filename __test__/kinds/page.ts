@@ -61,11 +61,13 @@ function rowOf(kind: Kind, operation: Operation, results: Result[]): string {
   const failed = results.filter(({ verdict }) => verdict.faults.length > 0).length
   const gap = Math.max(0, ...results.map(({ ring }) => ring.gap))
   const held = Math.max(0, ...results.map(({ ring }) => ring.held))
+  const besides = results.flatMap(({ nodeFs }) => (nodeFs === undefined ? [] : [nodeFs.gap]))
+  const beside = besides.length === 0 ? '' : Math.max(...besides).toFixed(0)
   const notes = purposes.map((name) =>
     String(DIFFERENCES.findIndex((difference) => difference.name === name) + 1),
   )
   const cells = `${results.length - failed}${failed > 0 ? ` (**${failed} fail**)` : ''}`
-  return `| ${kind.name} | ${operation.name} | ${how} | ${ends} | ${since} | ${notes.join(', ')} | ${cells} | ${gap.toFixed(0)} | ${held.toFixed(0)} |`
+  return `| ${kind.name} | ${operation.name} | ${how} | ${ends} | ${since} | ${notes.join(', ')} | ${cells} | ${gap.toFixed(0)} | ${beside} | ${held.toFixed(0)} |`
 }
 
 function tally(excluded: Excluded[]): string[] {
@@ -110,12 +112,26 @@ ${missing.join('\n') || 'None.'}
 
 *How* was seen: "poll", the kernel has armed a poll for the operation itself (fdinfo of the ring); "tried and polled", a poll of the library's, after
 which it tries; "worker", a thread of the kernel's was in it, or ran; "timer or thread", none of these; "inline", it did not wait. *Since* is the release of
-Linux in which that way began, from the kernel's history, and was not seen. *Ends it* names what ended a wait in some cell. Gap and held are milliseconds, the
-largest of the row's cells (the least of three runs where one was above its limit). Numbers of notes are below.
+Linux in which that way began, from the kernel's history, and was not seen. *Ends it* names what ended a wait in some cell. Gap (of the event loop) and held (in one system call) are
+milliseconds, the largest of the row's cells; a cell above 50, or 10, runs three times, and the least counts. *node:fs* is the event loop's gap while
+node:fs does the row's cells "bytes there" and "none", whose operations are its threads'; it has no poll. Numbers of notes are below.
 
-| kind | operation | how | ends it | since | notes | cells | gap | held |
-|---|---|---|---|---|---|---|---|---|
+| kind | operation | how | ends it | since | notes | cells | gap | node:fs | held |
+|---|---|---|---|---|---|---|---|---|---|
 ${rows.join('\n')}
+
+## Blocking terminals, kernel by kernel
+
+What the kernel does by itself with a plain read or write that cannot go on, and what the ring does, therefore. This table is not the
+run's: \`npm run test:kernels\` runs the tests of terminals in each of these.
+
+| kernel | the kernel, of a plain one | the ring |
+|---|---|---|
+| 5.10 | gives it to a worker | plain |
+| 6.1, 6.8 | gives it to a worker | plain: workers that get it by IOSQE_ASYNC may spin |
+| 6.12, 6.18, 7 | holds the caller, once a poll of it was wrong | IOSQE_ASYNC: it is polled, and only what is there is a worker's |
+
+With O_NONBLOCK all of them poll.
 
 ## Where the ring differs on purpose
 

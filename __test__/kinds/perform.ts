@@ -1,14 +1,15 @@
 /** Does one cell once, with the system call or with the ring, and says what was seen. */
-import { rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { rmdirSync, rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { type Actor, CallActor, inTime, RingActor, type RingPlace } from './actors.js'
 import { type Calls, type Helper, Hung } from './calls.js'
 import { lengthOf } from './data.js'
 import type { Made, Places, Session } from './kind.js'
-import type { Settled } from './messages.js'
+import type { Doer, Settled } from './messages.js'
 import { FILLING, O_NONBLOCK } from './kinds/tools.js'
-import type { Subject } from './operations.js'
+import { SEED, type Subject } from './operations.js'
 import { emptyOutcome, type Outcome } from './outcome.js'
 import type { Cell } from './rules.js'
 import { type Context, FILE_SIZE_LIMIT } from './situations.js'
@@ -19,6 +20,8 @@ export interface Workplace {
   places: Places
   /** What the event has not ended by then never ends. */
   limit: number
+  /** Who does it in the process of the ring; the ring itself if nobody is named. */
+  by?: Doer
 }
 
 /** How often the race is run in one cell. */
@@ -27,6 +30,8 @@ const RACES = 12
 const STEP_MILLISECONDS = 10
 /** From the call to its timeout: it waits by then. */
 const TIMEOUT_MILLISECONDS = 60
+/** How long `destroy` waits for what ends; and for what never does. */
+const [DRAIN_MILLISECONDS, SHORT_DRAIN_MILLISECONDS] = [1000, 100]
 /** Behind the channels of crates/kinds. */
 const [FIRST_DESCRIPTOR, LAST_DESCRIPTOR] = [7, 0x7fff_ffff]
 const SEEK_CUR = 1
@@ -121,6 +126,8 @@ class Performance {
       aligned: kind.isAligned === true,
       async: situation.isAsync === true,
       timeout: situation.cancel === 'timeout' ? TIMEOUT_MILLISECONDS : undefined,
+      seed: SEED,
+      times: situation.times ?? 1,
     }
   }
 
@@ -180,6 +187,9 @@ class Performance {
       blockSignal: kind.blockSignal,
       inherited,
       ignores: kind.session?.ignores,
+      drainTimeout: kind.neverEnds === true ? SHORT_DRAIN_MILLISECONDS : DRAIN_MILLISECONDS,
+      by: this.#place.by ?? 'ring',
+      besideStdin: kind.session?.besideStdin,
     })
     const subject = this.#subject(fd)
     try {
@@ -353,6 +363,15 @@ class Performance {
   }
 }
 
+/** What was made and outlives the processes of a cell. */
+export function remove(made: Made | undefined): void {
+  for (const path of made?.mounts ?? []) {
+    execFileSync('umount', ['--lazy', path])
+    rmdirSync(path)
+  }
+  for (const path of made?.files ?? []) rmSync(path, { force: true, recursive: true })
+}
+
 async function perform(
   cell: Cell,
   place: Workplace,
@@ -360,10 +379,9 @@ async function perform(
 ): Promise<Outcome> {
   const { helper, places } = place
   const world = await helper.world()
-  let temporary: string[] | undefined
+  let made: Made | undefined
   try {
-    const made = await cell.kind.make(world, places, cell.kind.isNonblocking)
-    temporary = made.files
+    made = await cell.kind.make(world, places, cell.kind.isNonblocking)
     const performance = new Performance(cell, place, world, made)
     try {
       await how(performance)
@@ -377,7 +395,7 @@ async function perform(
     return performance.outcome
   } finally {
     await helper.end(world)
-    for (const path of temporary ?? []) rmSync(path, { force: true, recursive: true })
+    remove(made)
   }
 }
 

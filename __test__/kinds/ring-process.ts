@@ -1,17 +1,21 @@
 /** The process of the ring: one operation at a time on a descriptor that was handed over, watched by the event loop and a thread. */
-import { constants, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { Socket } from 'node:net'
 import { constants as osConstants } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 
 import type { Ring } from 'uring-safe-cancel'
 
-import { describe, pattern } from './data.js'
+import { describe } from './data.js'
 import { eachLine } from './lines.js'
+import { nth, together } from './many.js'
 import type { CancelWay, Finished, Look, Request, Settled } from './messages.js'
-import { partsOf, POLLIN, POLLOUT, SEED, type OperationName, type Subject } from './operations.js'
+import { NODE_FS } from './node-fs.js'
+import type { OperationName } from './operations.js'
+import { type Face, start, type Started } from './start.js'
 
 interface Addon {
   listen: (name: string) => void
@@ -58,9 +62,14 @@ setInterval(tick, TICK_MILLISECONDS)
 interface Cell {
   ring: Ring
   fd: number
-  operation: Promise<unknown> | undefined
+  /** What does its operations: its ring, or node:fs. */
+  face: Face
+  operations: Promise<unknown>[]
+  pending: number
   abort: AbortController
   isClosed: boolean
+  /** What was opened: to close it may take its time, which is not the ring's. */
+  opened: number[]
   turns: number
 }
 
@@ -69,68 +78,6 @@ let cell: Cell | undefined
 function current(): Cell {
   if (cell === undefined) throw new Error('nothing was prepared')
   return cell
-}
-
-function buffersFor(ring: Ring, { length, aligned }: Subject, lengths: readonly number[]): Buffer[] {
-  // Without O_DIRECT an operation gets memory of the caller, as most do.
-  if (!aligned) return lengths.map((bytes) => Buffer.alloc(bytes))
-  const whole = ring.alloc(Math.max(length, 4096))
-  let end = 0
-  return lengths.map((bytes) => {
-    end += bytes
-    return whole.subarray(end - bytes, end)
-  })
-}
-
-function source({ payload, length }: Subject): Buffer {
-  return payload === undefined || length === 0 ? pattern(SEED, length) : Buffer.from(payload, 'hex')
-}
-
-/** Begins an operation; resolves to its result and the bytes that were read. */
-function start(
-  name: OperationName,
-  { ring, fd, abort }: Cell,
-  subject: Subject,
-): [Promise<unknown>, Buffer[]] {
-  const { length, position, path, openFlags, async, timeout } = subject
-  const options = { async, signal: abort.signal, ...(timeout === undefined ? {} : { timeout }) }
-  const where = name.endsWith(' at') ? position : null
-  const whole = buffersFor(ring, subject, [length])
-  const parts = buffersFor(ring, subject, partsOf(length, subject.aligned))
-  const data = source(subject)
-  switch (name) {
-    case 'read':
-    case 'read at':
-      return [ring.read(fd, whole[0] ?? Buffer.alloc(0), 0, length, where, options), whole]
-    case 'readv':
-    case 'readv at':
-      return [ring.readv(fd, parts, where, options), parts]
-    case 'write':
-    case 'write at':
-      whole[0]?.set(data)
-      return [ring.write(fd, whole[0] ?? data, 0, length, where, options), []]
-    case 'writev':
-    case 'writev at': {
-      const split = subject.payload === undefined ? parts : whole
-      let written = 0
-      for (const part of split) {
-        part.set(data.subarray(written, written + part.length))
-        written += part.length
-      }
-      return [ring.writev(fd, split, where, options), []]
-    }
-    case 'poll in':
-    case 'poll out':
-      return [ring.poll(fd, name === 'poll in' ? POLLIN : POLLOUT, options), []]
-    case 'fsync':
-      return [ring.fsync(fd, options), []]
-    case 'open':
-      return [ring.open(path, openFlags | constants.O_NOCTTY, 0o600, options), []]
-    case 'close':
-      return [ring.closeFd(fd), []]
-    default:
-      throw new Error(`no operation: ${String(name satisfies never)}`)
-  }
 }
 
 function countOf(value: unknown): number {
@@ -146,20 +93,24 @@ function errorName(error: unknown): string {
   return code ?? String(error)
 }
 
-async function settle(name: OperationName, operation: Promise<unknown>, buffers: Buffer[]): Promise<Settled> {
+async function settle(name: OperationName, its: Cell, { operation, buffers }: Started): Promise<Settled> {
+  const end = () => {
+    its.pending -= 1
+    if (its.pending === 0) finishGap()
+  }
   try {
     const value = await operation
     const at = Date.now()
-    finishGap()
+    end()
     if (name === 'open') {
-      addon.close(Number(value))
+      its.opened.push(Number(value))
       return { result: '0', data: '-', at }
     }
     const count = countOf(value)
     const data = name.startsWith('read') ? describe(Buffer.concat(buffers).subarray(0, count)) : '-'
     return { result: String(count), data, at }
   } catch (error) {
-    finishGap()
+    end()
     return { result: errorName(error), data: '-', at: Date.now() }
   }
 }
@@ -182,10 +133,10 @@ function watchGap(): void {
 }
 
 function cancel(way: CancelWay): void {
-  const { ring, fd, operation, abort } = current()
+  const { ring, fd, operations, abort } = current()
   switch (way) {
     case 'cancel':
-      void ring.cancel(operation ?? Promise.reject(new Error('nothing has begun')))
+      for (const operation of operations) void ring.cancel(operation)
       return
     case 'signal':
       abort.abort()
@@ -234,7 +185,15 @@ function armedPolls(): number[] {
 
 function look(): Look {
   const busy = workers().filter((id) => taskFile(id, 'stack').includes('io_wq_submit_work'))
-  return { inFlight: current().ring.stats().inFlight, armed: armedPolls(), workers: busy.length }
+  return { inFlight: current().pending, armed: armedPolls(), workers: busy.length }
+}
+
+/** process.stdin, as who has read a line from it leaves it. */
+async function useStdin(): Promise<void> {
+  process.stdin.resume()
+  await nextTurn()
+  process.stdin.pause()
+  await nextTurn()
 }
 
 async function prepare(request: Request & { do: 'prepare' }): Promise<{ fd: number }> {
@@ -243,17 +202,21 @@ async function prepare(request: Request & { do: 'prepare' }): Promise<{ fd: numb
     addon.forgetSignal(request.blockSignal)
   }
   for (const signal of request.ignores ?? []) addon.ignoreSignal(signal)
+  if (request.besideStdin === true) await useStdin()
   const fd = request.inherited ?? addon.receive()
   addon.limitFileSize(request.fileSize)
-  const ring = new library.Ring({ drainTimeout: 1000 })
+  const ring = new library.Ring({ drainTimeout: request.drainTimeout })
   // Before its first operation a ring is not what it is later: its timer, its memory.
   await ring.nop()
   cell = {
     ring,
     fd,
-    operation: undefined,
+    face: request.by === 'node:fs' ? NODE_FS : ring,
+    operations: [],
+    pending: 0,
     abort: new AbortController(),
     isClosed: false,
+    opened: [],
     turns: workerTurns(),
   }
   finalGap = 0
@@ -262,11 +225,12 @@ async function prepare(request: Request & { do: 'prepare' }): Promise<{ fd: numb
 }
 
 async function finish(): Promise<Finished> {
-  const { ring, fd, isClosed, turns } = current()
+  const { ring, fd, isClosed, opened, turns } = current()
   finishGap()
   const held = addon.longestSleep()
   const ran = workerTurns() - turns
   await ring.destroy()
+  for (const it of opened) addon.close(it)
   if (!isClosed && fd > 2) addon.close(fd)
   addon.limitFileSize()
   cell = undefined
@@ -276,10 +240,18 @@ async function finish(): Promise<Finished> {
 function begin({ operation: name, subject }: Request & { do: 'begin' }): void {
   const its = current()
   watchGap()
-  const [operation, buffers] = start(name, its, subject)
-  its.operation = operation
   if (name === 'close') its.isClosed = true
-  void settle(name, operation, buffers).then((settled) => say({ settled }))
+  const begun = Array.from({ length: subject.times }, (_, index) =>
+    start(name, its.face, its.ring, its.fd, its.abort.signal, nth(subject, index)),
+  )
+  its.operations = begun.map(({ operation }) => operation)
+  its.pending = begun.length
+  void tell(Promise.all(begun.map((one) => settle(name, its, one))))
+}
+
+async function tell(settling: Promise<Settled[]>): Promise<void> {
+  const all = await settling
+  say({ settled: all.length === 1 ? all[0] : together(all) })
 }
 
 async function handle(request: Request): Promise<unknown> {

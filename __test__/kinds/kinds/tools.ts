@@ -73,6 +73,11 @@ export async function setNonblocking(world: Calls, fd: number, isNonblocking: bo
 
 const [F_GETFL, F_SETFL] = [3, 4]
 
+/** The words of `spawn` and `exec`. */
+export function programWords(...words: string[]): string[] {
+  return words.map((word) => Buffer.from(word).toString('hex'))
+}
+
 type Details = Omit<Kind, 'isNonblocking' | 'twin' | 'length' | 'isSeekable' | 'moves'> &
   Partial<Pick<Kind, 'length' | 'isSeekable' | 'moves'>>
 
