@@ -9,6 +9,7 @@ import { eachLine } from './lines.js'
 import { nth, together } from './many.js'
 import type { CancelWay, Finished, Look, Request, Settled } from './messages.js'
 import type { Operation, Subject } from './operations.js'
+import { patient } from './patience.js'
 
 /** How often a process is asked whether it sleeps by now. */
 const LOOK_MILLISECONDS = 2
@@ -17,7 +18,7 @@ const LOOKS = 3
 /** So often it may be seen to sleep where no signal wakes it. */
 const DISK_LOOKS = 500
 /** What a ring's operation has not done by then, it waits for. Where the call did not wait, nothing is decided by time. */
-const WAITS_AFTER_MILLISECONDS = 20
+const WAITS_AFTER_MILLISECONDS = patient(20)
 /** SIGUSR1 and SIGRTMIN + 6, on all processors that Linux has Node for. */
 const SIGUSR1 = 10
 export const SIGNALFD_SIGNAL = 40
@@ -132,9 +133,9 @@ export interface RingPlace {
 }
 
 /** How many milliseconds the process of the ring may take to answer what it can always answer. */
-const ANSWERS_WITHIN_MILLISECONDS = 2500
+const ANSWERS_WITHIN_MILLISECONDS = patient(2500)
 /** How long its start may take. */
-const STARTS_WITHIN_MILLISECONDS = 30_000
+const STARTS_WITHIN_MILLISECONDS = patient(30_000)
 
 /** The command of a process of the ring; its channel is the descriptor of this number. */
 export function ringCommand({ home, program, addon }: RingPlace, channel: number): string[] {

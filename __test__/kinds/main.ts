@@ -9,10 +9,11 @@ import { compiledRingProcess } from './compiled.js'
 import { mountAll, unmountAll } from './filesystems.js'
 import { pageOf } from './page.js'
 import { type Result, runCells } from './run.js'
-import { allCells, matching, nameOf, pairs } from './select.js'
+import { allCells, matching, named, nameOf, pairs } from './select.js'
 
 const HELP = `usage: npm run test:kinds -- [options]
   --only GLOB     cells by name, such as 'pty slave*read*none'; may be given more than once
+  --cell NAME     one cell, by its whole name; may be given more than once
   --pairs         kind x operation x {bytes there, none, cancelled}, and all pairs of the three lists
   --dist DIR      the directory of the built package to test (also KINDS_PACKAGE); default: this one
   --lanes N       cells at a time; default 8
@@ -48,6 +49,7 @@ export async function main(args: string[], root: string): Promise<number> {
     args,
     options: {
       only: { type: 'string', multiple: true },
+      cell: { type: 'string', multiple: true },
       pairs: { type: 'boolean' },
       dist: { type: 'string' },
       lanes: { type: 'string', default: LANES },
@@ -67,6 +69,7 @@ export async function main(args: string[], root: string): Promise<number> {
   if (values.only !== undefined) {
     chosen = [...new Set(values.only.flatMap((glob) => matching(chosen, glob)))]
   }
+  if (values.cell !== undefined) chosen = values.cell.map((name) => named(cells, name))
   if (values.list === true) {
     for (const cell of chosen) console.log(nameOf(cell))
     console.log(`${chosen.length} of ${cells.length} cells, ${excluded.length} excluded`)
@@ -77,13 +80,13 @@ export async function main(args: string[], root: string): Promise<number> {
   const program = compiledRingProcess(root)
   const place: RingPlace = { home, program, addon: join(built, 'libkinds_addon.so') }
   const places = mountAll(built)
-  const isAll = values.only === undefined && values.pairs !== true
+  const isAll = chosen.length === cells.length
   const begun = performance.now()
   try {
     const run = await runCells(chosen, {
       places,
       place,
-      program: join(built, 'kinds'),
+      program: join(built, 'kinds-helper'),
       lanes: Number(values.lanes),
       besideNodeFs: isAll,
       onResult: (result) => {

@@ -11,7 +11,9 @@ import type { Doer, Settled } from './messages.js'
 import { FILLING, O_NONBLOCK } from './kinds/tools.js'
 import { SEED, type Subject } from './operations.js'
 import { emptyOutcome, type Outcome } from './outcome.js'
+import { patient } from './patience.js'
 import type { Cell } from './rules.js'
+import { forkInto, STDIN } from './session.js'
 import { type Context, FILE_SIZE_LIMIT } from './situations.js'
 
 /** Whom a cell is done with. */
@@ -29,13 +31,13 @@ const RACES = 12
 /** Until a peer's next step, if one was not enough. */
 const STEP_MILLISECONDS = 10
 /** From the call to its timeout: it waits by then. */
-const TIMEOUT_MILLISECONDS = 60
+const TIMEOUT_MILLISECONDS = patient(60)
 /** How long `destroy` waits for what ends; and for what never does. */
 const [DRAIN_MILLISECONDS, SHORT_DRAIN_MILLISECONDS] = [1000, 100]
 /** Behind the channels of crates/kinds. */
 const [FIRST_DESCRIPTOR, LAST_DESCRIPTOR] = [7, 0x7fff_ffff]
 const SEEK_CUR = 1
-const [STDIN, LAST_CHANNEL, PR_SET_PDEATHSIG] = [0, 6, 1]
+const LAST_CHANNEL = 6
 const [SIG_BLOCK, SIGXFSZ, RLIMIT_FSIZE] = [0, 25, 1]
 
 /** The kinds' own positions: a block where blocks are asked for, and not the beginning. */
@@ -43,23 +45,6 @@ function positionFor({ kind, situation }: Cell): number {
   if (situation.isTwice === true) return 0
   if (situation.name === 'none' && kind.isSeekable && kind.length === 4096) return 4 * kind.length
   return kind.length === 4096 ? kind.length : 2
-}
-
-/** A process whose standard input is that terminal, in the session that it controls. */
-async function forkInto(helper: Helper, world: Calls, terminal: number, session: Session): Promise<Calls> {
-  let parent = world
-  // Its parent ends, so that nobody of the session is left who could continue it.
-  if (session.where === 'orphaned') parent = await helper.fork(world, 'rival')
-  const calls = await helper.fork(parent, 'actor')
-  if (session.where !== 'foreground') await calls.must('setpgid', 0, 0)
-  for (const signal of session.ignores ?? []) await calls.ask('ignore', signal)
-  await calls.must('dup3', terminal, STDIN, 0)
-  if (session.where === 'orphaned') {
-    await calls.must('prctl', PR_SET_PDEATHSIG, 0, 0, 0, 0)
-    parent.kill()
-    await world.must('wait4', parent.pid, 0, 0, 0)
-  }
-  return calls
 }
 
 class Performance {
@@ -366,7 +351,7 @@ class Performance {
 /** What was made and outlives the processes of a cell. */
 export function remove(made: Made | undefined): void {
   for (const path of made?.mounts ?? []) {
-    execFileSync('umount', ['--lazy', path])
+    execFileSync('umount', ['-l', path])
     rmdirSync(path)
   }
   for (const path of made?.files ?? []) rmSync(path, { force: true, recursive: true })

@@ -15,7 +15,7 @@ import { nth, together } from './many.js'
 import type { CancelWay, Finished, Look, Request, Settled } from './messages.js'
 import { NODE_FS } from './node-fs.js'
 import type { OperationName } from './operations.js'
-import { type Face, start, type Started } from './start.js'
+import { type Face, prepareStart, type Started } from './start.js'
 
 interface Addon {
   listen: (name: string) => void
@@ -239,11 +239,12 @@ async function finish(): Promise<Finished> {
 
 function begin({ operation: name, subject }: Request & { do: 'begin' }): void {
   const its = current()
-  watchGap()
   if (name === 'close') its.isClosed = true
-  const begun = Array.from({ length: subject.times }, (_, index) =>
-    start(name, its.face, its.ring, its.fd, its.abort.signal, nth(subject, index)),
+  const starts = Array.from({ length: subject.times }, (_, index) =>
+    prepareStart(name, its.face, its.ring, its.fd, its.abort.signal, nth(subject, index)),
   )
+  watchGap()
+  const begun = starts.map((start) => start())
   its.operations = begun.map(({ operation }) => operation)
   its.pending = begun.length
   void tell(Promise.all(begun.map((one) => settle(name, its, one))))

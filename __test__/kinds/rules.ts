@@ -208,6 +208,7 @@ interface Difference {
 }
 
 const POLLNVAL = '32'
+const POLLHUP = 16
 
 function isCount(text: string): boolean {
   return /^\d+$/.test(text)
@@ -280,6 +281,25 @@ export const DIFFERENCES: Difference[] = [
       operation.direction === 'out' &&
       situation.name === 'hang-up' &&
       [call.result, ring.result].every((result) => ['EPIPE', 'ECONNRESET'].includes(result)),
+  },
+  {
+    name: 'what a poll says beside a hang-up',
+    sentence: 'what else was true when it was woken',
+    allows: ({ operation, situation }, field, call, ring) =>
+      field === 'result' &&
+      operation.name.startsWith('poll') &&
+      situation.name === 'hang-up' &&
+      [call.result, ring.result].every((mask) => (Number(mask) & POLLHUP) !== 0),
+  },
+  {
+    name: 'a read of zeros may be short',
+    sentence: 'A read of /dev/zero or /dev/full',
+    allows: ({ kind, operation }, _field, call, ring) =>
+      (kind.name.startsWith('/dev/zero') || kind.name.startsWith('/dev/full')) &&
+      operation.direction === 'in' &&
+      operation.moves &&
+      Number(ring.result) > 0 &&
+      Number(call.result) > 0,
   },
   {
     name: 'a write may be short',

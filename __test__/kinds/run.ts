@@ -5,6 +5,7 @@ import { compare, heldBy, type Verdict } from './compare.js'
 import type { Kind, Made, Places } from './kind.js'
 import type { Doer } from './messages.js'
 import type { Outcome } from './outcome.js'
+import { patient } from './patience.js'
 import { performByCall, performByRing, performInSession, remove, type Workplace } from './perform.js'
 import { type Cell, neverEnds } from './rules.js'
 import { nameOf } from './select.js'
@@ -32,11 +33,11 @@ export interface RunOptions {
 }
 
 /** What has not ended by then never ends; a cell that fails is run again with the longer one. */
-const [LIMIT_MILLISECONDS, LONG_LIMIT_MILLISECONDS] = [2000, 8000]
+const [LIMIT_MILLISECONDS, LONG_LIMIT_MILLISECONDS] = [patient(2000), patient(8000)]
 /** Where nothing can end it, this is enough to see what ends all the same. */
-const NEVER_MILLISECONDS = 400
+const NEVER_MILLISECONDS = patient(400)
 /** Above that, what fails fails for a reason, and is not run again. */
-const RUN_AGAIN_AT_MOST = 20
+const RUN_AGAIN_AT_MOST = 60
 /** How often what held the loop is run. */
 const HELD_RUNS = 3
 

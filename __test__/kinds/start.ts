@@ -52,15 +52,15 @@ function source({ payload, length, seed }: Subject): Buffer {
   return payload === undefined || length === 0 ? pattern(seed, length) : Buffer.from(payload, 'hex')
 }
 
-/** `ring` gives the memory, whoever does the operation. */
-export function start(
+/** Makes the data, which takes time that is not the operation's; what it returns begins. `ring` gives the memory, whoever does it. */
+export function prepareStart(
   name: OperationName,
   face: Face,
   ring: Ring,
   fd: number,
   signal: AbortSignal,
   subject: Subject,
-): Started {
+): () => Started {
   const { length, position, path, openFlags, async, timeout } = subject
   const options = { async, signal, ...(timeout === undefined ? {} : { timeout }) }
   const where = name.endsWith(' at') ? position : null
@@ -71,14 +71,14 @@ export function start(
   switch (name) {
     case 'read':
     case 'read at':
-      return { operation: face.read(fd, first, 0, length, where, options), buffers: whole }
+      return () => ({ operation: face.read(fd, first, 0, length, where, options), buffers: whole })
     case 'readv':
     case 'readv at':
-      return { operation: face.readv(fd, parts, where, options), buffers: parts }
+      return () => ({ operation: face.readv(fd, parts, where, options), buffers: parts })
     case 'write':
     case 'write at':
       first.set(data)
-      return { operation: face.write(fd, first, 0, length, where, options), buffers: [] }
+      return () => ({ operation: face.write(fd, first, 0, length, where, options), buffers: [] })
     case 'writev':
     case 'writev at': {
       const split = subject.payload === undefined ? parts : whole
@@ -87,17 +87,20 @@ export function start(
         part.set(data.subarray(written, written + part.length))
         written += part.length
       }
-      return { operation: face.writev(fd, split, where, options), buffers: [] }
+      return () => ({ operation: face.writev(fd, split, where, options), buffers: [] })
     }
     case 'poll in':
     case 'poll out':
-      return { operation: face.poll(fd, name === 'poll in' ? POLLIN : POLLOUT, options), buffers: [] }
+      return () => ({ operation: face.poll(fd, name === 'poll in' ? POLLIN : POLLOUT, options), buffers: [] })
     case 'fsync':
-      return { operation: face.fsync(fd, options), buffers: [] }
+      return () => ({ operation: face.fsync(fd, options), buffers: [] })
     case 'open':
-      return { operation: face.open(path, openFlags | constants.O_NOCTTY, 0o600, options), buffers: [] }
+      return () => ({
+        operation: face.open(path, openFlags | constants.O_NOCTTY, 0o600, options),
+        buffers: [],
+      })
     case 'close':
-      return { operation: face.closeFd(fd), buffers: [] }
+      return () => ({ operation: face.closeFd(fd), buffers: [] })
     default:
       throw new Error(`no operation: ${String(name satisfies never)}`)
   }

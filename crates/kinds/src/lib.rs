@@ -178,7 +178,10 @@ fn is_held(line: &[u8]) -> bool {
     let number =
         number.and_then(|word| std::str::from_utf8(word).ok()).and_then(|word| word.parse().ok());
     number.is_some_and(|number: i64| {
-        number >= 0 && number != libc::SYS_epoll_pwait && !is_epoll_wait(number)
+        // On a futex a thread of Node's waits for the others: at a collection of garbage, say.
+        number >= 0
+            && ![libc::SYS_epoll_pwait, libc::SYS_futex].contains(&number)
+            && !is_epoll_wait(number)
     })
 }
 

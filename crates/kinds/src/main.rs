@@ -1,4 +1,4 @@
-//! `kinds CHANNEL`: makes the system calls that it is asked for on a socket, one line each, and answers with what came of them.
+//! `kinds-helper CHANNEL`: makes the system calls that it is asked for on a socket, one line each, and answers with what came of them.
 //!
 //! Node has no system call for most of what a kind of descriptor needs (terminals, packets, seals, namespaces, sessions), and
 //! a call that blocks for ever must be one that somebody else can end. So the kinds matrix has processes of this program:
@@ -23,13 +23,13 @@ use answer::Answer;
 
 fn main() -> ExitCode {
     let Some(channel) = std::env::args().nth(1).and_then(|word| word.parse().ok()) else {
-        eprintln!("usage: kinds CHANNEL");
+        eprintln!("usage: kinds-helper CHANNEL");
         return ExitCode::from(64);
     };
     match Server::new(channel).serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("kinds: {error}");
+            eprintln!("kinds-helper: {error}");
             ExitCode::FAILURE
         }
     }
