@@ -2,7 +2,7 @@
 import { sorted } from '../../scripts/common/sorted.js'
 import type { Outcome } from './outcome.js'
 import { patient } from './patience.js'
-import { type Cell, differenceOf, type Field } from './rules.js'
+import { type Cell, differenceOf, type Field, holdingOf } from './rules.js'
 
 /** A cell's verdict: what differs although it should not, and by which rules it may differ. */
 export interface Verdict {
@@ -45,7 +45,9 @@ export function compare(cell: Cell, calls: Outcome[], ring: Outcome): Verdict {
     onPurpose: [],
   }
   const held = heldBy(ring)
-  if (held !== undefined) best.faults.push(held)
+  const holding = holdingOf(cell)
+  if (held !== undefined && holding === undefined) best.faults.push(held)
+  if (held !== undefined && holding !== undefined) best.onPurpose.push(holding)
   return best
 }
 

@@ -150,11 +150,6 @@ const EXCLUSIONS: Exclusion[] = [
       kind.isServed === true && kind.waits.length > 0 && situation.times !== undefined,
   },
   {
-    reason: "who is in read(2) at a served file's position holds it: docs/contract.md, shared positions",
-    excludes: ({ kind, operation, situation }) =>
-      kind.isServed === true && situation.hasRival === true && !operation.isPlaced,
-  },
-  {
     reason:
       'process.stdin has the terminal open, too: no close is the last, and no hang-up meets one descriptor alone',
     excludes: ({ kind, operation, situation }) =>
@@ -205,6 +200,8 @@ interface Difference {
   /** Words of docs/contract.md that promise it. */
   sentence: string
   allows: (cell: Cell, field: Field, call: Outcome, ring: Outcome) => boolean
+  /** Where the ring's thread may be held, too. */
+  holds?: (cell: Cell) => boolean
 }
 
 const POLLNVAL = '32'
@@ -283,6 +280,13 @@ export const DIFFERENCES: Difference[] = [
       [call.result, ring.result].every((result) => ['EPIPE', 'ECONNRESET'].includes(result)),
   },
   {
+    name: 'a position that somebody else is at',
+    sentence: 'Whoever is in read(2) or write(2) at the position of the same open file holds it',
+    allows: () => false,
+    holds: ({ kind, operation, situation }) =>
+      kind.isServed === true && situation.hasRival === true && !operation.isPlaced,
+  },
+  {
     name: 'what a poll says beside a hang-up',
     sentence: 'what else was true when it was woken',
     allows: ({ operation, situation }, field, call, ring) =>
@@ -314,6 +318,11 @@ export const DIFFERENCES: Difference[] = [
       (Number(ring.result) < Number(call.result) || kind.name.startsWith('pty')),
   },
 ]
+
+/** The name of the rule by which the thread may be held. */
+export function holdingOf(cell: Cell): string | undefined {
+  return DIFFERENCES.find(({ holds }) => holds?.(cell) === true)?.name
+}
 
 /** The name of the rule by which a field may differ. */
 export function differenceOf(cell: Cell, field: Field, call: Outcome, ring: Outcome): string | undefined {
