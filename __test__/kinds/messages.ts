@@ -54,6 +54,8 @@ export interface Finished {
   gap: number
   /** The longest system call in which the thread slept, other than the event loop's own. */
   held: number
-  /** Whether a worker of the kernel ran since `prepare`. */
+  /** How often workers of the kernel ran since `prepare`. */
   workers: number
+  /** The same of the library's threads that close. */
+  closers: number
 }

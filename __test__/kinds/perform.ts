@@ -187,13 +187,13 @@ class Performance {
       ring.kill()
       return
     }
-    const { gap, held, workers } = await ring.finish().catch((error: unknown) => {
+    const finished = await ring.finish().catch((error: unknown) => {
       ring.kill()
       if (!(error instanceof Hung)) throw error
       this.outcome.second = 'frozen at the end'
-      return { gap: 0, held: 0, workers: 0 }
+      return { gap: 0, held: 0, workers: 0, closers: 0 }
     })
-    Object.assign(this.outcome, { gap, held, workers })
+    Object.assign(this.outcome, finished)
   }
 
   #context(actor: Actor): Context {

@@ -70,7 +70,8 @@ interface Cell {
   isClosed: boolean
   /** What was opened: to close it may take its time, which is not the ring's. */
   opened: number[]
-  turns: number
+  /** Of workers and closers, before. */
+  turns: [number, number]
 }
 
 let cell: Cell | undefined
@@ -152,9 +153,12 @@ function cancel(way: CancelWay): void {
   }
 }
 
-/** Ids of the kernel's workers for this process's rings. */
-function workers(): string[] {
-  return readdirSync('/proc/self/task').filter((id) => taskFile(id, 'comm').startsWith('iou-wrk'))
+/** As the kernel calls its workers for this process's rings, and the library its threads that close. */
+const [WORKER, CLOSER] = ['iou-wrk', 'close']
+
+/** Ids of the threads of such a name. */
+function threads(name: string): string[] {
+  return readdirSync('/proc/self/task').filter((id) => taskFile(id, 'comm').startsWith(name))
 }
 
 function taskFile(id: string, name: string): string {
@@ -166,9 +170,9 @@ function taskFile(id: string, name: string): string {
   }
 }
 
-/** How often workers of the kernel were given a processor: one that is idle is not. */
-function workerTurns(): number {
-  return workers().reduce((sum, id) => sum + Number(taskFile(id, 'schedstat').split(' ')[2] ?? 0), 0)
+/** How often such threads were given a processor: one that is idle is not. */
+function turnsOf(name: string): number {
+  return threads(name).reduce((sum, id) => sum + Number(taskFile(id, 'schedstat').split(' ')[2] ?? 0), 0)
 }
 
 function armedPolls(): number[] {
@@ -184,7 +188,7 @@ function armedPolls(): number[] {
 }
 
 function look(): Look {
-  const busy = workers().filter((id) => taskFile(id, 'stack').includes('io_wq_submit_work'))
+  const busy = threads(WORKER).filter((id) => taskFile(id, 'stack').includes('io_wq_submit_work'))
   return { inFlight: current().pending, armed: armedPolls(), workers: busy.length }
 }
 
@@ -217,7 +221,7 @@ async function prepare(request: Request & { do: 'prepare' }): Promise<{ fd: numb
     abort: new AbortController(),
     isClosed: false,
     opened: [],
-    turns: workerTurns(),
+    turns: [turnsOf(WORKER), turnsOf(CLOSER)],
   }
   finalGap = 0
   addon.longestSleep()
@@ -228,13 +232,13 @@ async function finish(): Promise<Finished> {
   const { ring, fd, isClosed, opened, turns } = current()
   finishGap()
   const held = addon.longestSleep()
-  const ran = workerTurns() - turns
+  const [ran, closed] = [turnsOf(WORKER) - turns[0], turnsOf(CLOSER) - turns[1]]
   await ring.destroy()
   for (const it of opened) addon.close(it)
   if (!isClosed && fd > 2) addon.close(fd)
   addon.limitFileSize()
   cell = undefined
-  return { gap: finalGap, held, workers: ran }
+  return { gap: finalGap, held, workers: ran, closers: closed }
 }
 
 function begin({ operation: name, subject }: Request & { do: 'begin' }): void {
