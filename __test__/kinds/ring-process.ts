@@ -26,7 +26,7 @@ interface Addon {
   ignoreSignal: (signal: number) => void
   limitFileSize: (bytes?: number) => void
   watch: () => void
-  longestSleep: () => number
+  endWatch: () => number
 }
 
 /** How often the event loop should come round. */
@@ -41,7 +41,6 @@ const library = (await import(pathToFileURL(join(home, 'dist/index.js')).href)) 
 // The descriptors of what is to be written and read are given by number, and Node must not open one of its own there.
 const channel = new Socket({ fd: Number(channelWord) })
 addon.listen(`kinds-${process.pid}`)
-addon.watch()
 
 function loadAddon(): Addon {
   const module = { exports: {} }
@@ -57,7 +56,7 @@ function tick(): void {
   gap = Math.max(gap, now - lastTick - TICK_MILLISECONDS)
   lastTick = now
 }
-setInterval(tick, TICK_MILLISECONDS)
+let ticking: NodeJS.Timeout | undefined
 
 interface Cell {
   ring: Ring
@@ -125,9 +124,12 @@ function finishGap(): void {
   tick()
   finalGap = Math.max(finalGap, gap)
   isWatching = false
+  clearInterval(ticking)
 }
 
 function watchGap(): void {
+  clearInterval(ticking)
+  ticking = setInterval(tick, TICK_MILLISECONDS)
   lastTick = performance.now()
   gap = 0
   isWatching = true
@@ -224,14 +226,14 @@ async function prepare(request: Request & { do: 'prepare' }): Promise<{ fd: numb
     turns: [turnsOf(WORKER), turnsOf(CLOSER)],
   }
   finalGap = 0
-  addon.longestSleep()
+  addon.watch()
   return { fd }
 }
 
 async function finish(): Promise<Finished> {
   const { ring, fd, isClosed, opened, turns } = current()
   finishGap()
-  const held = addon.longestSleep()
+  const held = addon.endWatch()
   const [ran, closed] = [turnsOf(WORKER) - turns[0], turnsOf(CLOSER) - turns[1]]
   await ring.destroy()
   for (const it of opened) addon.close(it)

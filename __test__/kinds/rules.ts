@@ -120,9 +120,7 @@ const EXCLUSIONS: Exclusion[] = [
   {
     reason: 'the kind has no position: what is there makes no difference',
     excludes: ({ kind, operation, situation }) =>
-      operation.isPlaced &&
-      !kind.isSeekable &&
-      !among(situation, 'bytes there', 'none', 'zero bytes asked', 'async, bytes there'),
+      operation.isPlaced && !kind.isSeekable && !among(situation, 'bytes there', 'async, bytes there'),
   },
   {
     reason: 'there is no other side that could go',

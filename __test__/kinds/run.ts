@@ -73,18 +73,19 @@ class Lane {
   async run(cell: Cell, patience: number): Promise<Result> {
     const limit = neverEnds(cell) && patience < LONG_LIMIT_MILLISECONDS ? NEVER_MILLISECONDS : patience
     const begun = performance.now()
-    const calls = [await performByCall(cell, this.#place(limit))]
+    const first = await performByCall(cell, this.#place(limit))
     const { twin } = cell.kind
+    const byTwin = () => performByCall({ ...cell, kind: twin ?? cell.kind }, this.#place(limit))
     // The ring's operations wait where the call says EAGAIN: as the call does without O_NONBLOCK.
-    if (twin !== undefined && cell.situation.isRace !== true) {
-      calls.push(await performByCall({ ...cell, kind: twin }, this.#place(limit)))
-      if (calls[0]?.result === 'EAGAIN') calls.shift()
-    }
+    const calls = [twin !== undefined && first.result === 'EAGAIN' ? await byTwin() : first]
     const mayWait = calls.some(({ didWait }) => didWait)
     const ring = await this.#least(() => this.#once(cell, this.#place(limit), mayWait))
     const nodeFs = this.#isBeside(cell)
       ? await this.#least(() => this.#once(cell, this.#place(limit, 'node:fs'), mayWait))
       : undefined
+    // It may do as the one or the other: the other is asked where it matters.
+    const isOnlyOne = twin === undefined || calls[0] !== first
+    if (!isOnlyOne && compare(cell, calls, ring).faults.length > 0) calls.push(await byTwin())
     const seconds = (performance.now() - begun) / 1000
     return { cell, calls, ring, nodeFs, seconds, verdict: compare(cell, calls, ring) }
   }
