@@ -114,8 +114,8 @@ ${missing.join('\n') || 'None.'}
 
 *How* was seen: "poll", the kernel has armed a poll for the operation itself (fdinfo of the ring); "tried and polled", a poll of the library's, after
 which it tries; "worker", a thread of the kernel's was in it, or ran; "thread", one of the library's that calls close(2); "timer or thread", none of these; "inline", it did not wait. *Since* is the release of
-Linux in which that way began, from the kernel's history, and was not seen. *Ends it* names what ended a wait in some cell. Gap (of the event loop) and held (in one system call) are
-milliseconds, the largest of the row's cells; a cell above 50, or 10, runs three times, and the least counts. *node:fs* is the event loop's gap while
+Linux in which that way began, from the kernel's history, and was not seen. *Ends it* names what ended a wait in some cell. Gap (of the event loop, without what its thread waited
+for a processor) and held (in one system call) are milliseconds, the largest of the row's cells; a cell above 50, or 10, runs three times, and the least counts. *node:fs* is the event loop's gap while
 node:fs does the row's cells "bytes there" and "none", whose operations are its threads'; it has no poll. Numbers of notes are below.
 
 | kind | operation | how | ends it | since | notes | cells | gap | node:fs | held |

@@ -49,12 +49,19 @@ function loadAddon(): Addon {
 }
 
 let lastTick = performance.now()
+let lastWaited = waitedForProcessor()
 let gap = 0
 
+/** How long this thread was ready to run and had no processor, in milliseconds: others had it, and nothing held the loop. */
+function waitedForProcessor(): number {
+  return Number(taskFile(String(process.pid), 'schedstat').split(' ')[1] ?? 0) / 1e6
+}
+
 function tick(): void {
-  const now = performance.now()
-  gap = Math.max(gap, now - lastTick - TICK_MILLISECONDS)
+  const [now, waited] = [performance.now(), waitedForProcessor()]
+  gap = Math.max(gap, now - lastTick - TICK_MILLISECONDS - (waited - lastWaited))
   lastTick = now
+  lastWaited = waited
 }
 let ticking: NodeJS.Timeout | undefined
 
@@ -131,6 +138,7 @@ function watchGap(): void {
   clearInterval(ticking)
   ticking = setInterval(tick, TICK_MILLISECONDS)
   lastTick = performance.now()
+  lastWaited = waitedForProcessor()
   gap = 0
   isWatching = true
 }

@@ -51,8 +51,12 @@ export function neverEnds(cell: Cell): boolean {
   const { kind, operation } = cell
   if (kind.neverEnds === true) return true
   if (operation.direction === 'none' || mayWait(cell)) return false
-  // There is never room in what cannot be written; and see the last of the differences.
+  // There is never room in what cannot be written, nor a poll that says so of these.
   return !operation.moves || isFullForPoll(kind)
+}
+
+function isTerminal({ name, session }: Kind): boolean {
+  return name.startsWith('pty') || session !== undefined
 }
 
 function isFullForPoll(kind: Kind): boolean {
@@ -313,7 +317,7 @@ export const DIFFERENCES: Difference[] = [
       isCount(ring.result) &&
       Number(ring.result) > 0 &&
       // What a terminal takes at once depends on how far its other end has read.
-      (Number(ring.result) < Number(call.result) || kind.name.startsWith('pty')),
+      (Number(ring.result) < Number(call.result) || isTerminal(kind)),
   },
 ]
 
