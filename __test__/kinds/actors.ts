@@ -1,14 +1,15 @@
 /** Who does a cell's operation: a process that makes the system call, or the process of the ring. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 
 import { type Calls, channelOf, errnoName, type Helper, Hung } from './calls.js'
 import { eachLine } from './lines.js'
+import { nth, together } from './many.js'
 import type { CancelWay, Finished, Look, Request, Settled } from './messages.js'
 import type { Operation, Subject } from './operations.js'
+import { patient } from './patience.js'
 
 /** How often a process is asked whether it sleeps by now. */
 const LOOK_MILLISECONDS = 2
@@ -17,7 +18,7 @@ const LOOKS = 3
 /** So often it may be seen to sleep where no signal wakes it. */
 const DISK_LOOKS = 500
 /** What a ring's operation has not done by then, it waits for. Where the call did not wait, nothing is decided by time. */
-const WAITS_AFTER_MILLISECONDS = 20
+const WAITS_AFTER_MILLISECONDS = patient(20)
 /** SIGUSR1 and SIGRTMIN + 6, on all processors that Linux has Node for. */
 const SIGUSR1 = 10
 export const SIGNALFD_SIGNAL = 40
@@ -66,6 +67,14 @@ export class CallActor implements Actor {
     this.#settled = undefined
     this.#diskLooks = 0
     this.#refusal = undefined
+    const all: Settled[] = []
+    while (all.length < subject.times) all.push(await this.#one(operation, nth(subject, all.length)))
+    const [first] = all
+    this.#settled = subject.times === 1 && first !== undefined ? first : together(all)
+    return this.#settled
+  }
+
+  async #one(operation: Operation, subject: Subject): Promise<Settled> {
     const [name, ...words] = operation.call(subject)
     const { result, errno, outs } = await this.#calls.call(name, ...words).catch((error: unknown) => {
       this.#refusal = error
@@ -76,13 +85,8 @@ export class CallActor implements Actor {
     let text = failed ? errnoName(errno) : String(result)
     if (!failed && name === 'ppoll') text = String(Buffer.from(outs[0] ?? '', 'hex').readInt16LE(6))
     if (!failed && name === 'openat') text = '0'
-    this.#settled = {
-      result: text,
-      data: operation.direction === 'in' && !failed ? (outs[0] ?? '-') : '-',
-      at,
-    }
-    if (name === 'ppoll') this.#settled.data = '-'
-    return this.#settled
+    const hasData = operation.moves && operation.direction === 'in' && !failed
+    return { result: text, data: hasData ? (outs[0] ?? '-') : '-', at }
   }
 
   async waits(): Promise<boolean> {
@@ -123,22 +127,19 @@ export class CallActor implements Actor {
 export interface RingPlace {
   /** The directory of the built package. */
   home: string
+  /** The program of the process, without types. */
+  program: string
   addon: string
 }
 
 /** How many milliseconds the process of the ring may take to answer what it can always answer. */
-const ANSWERS_WITHIN_MILLISECONDS = 2500
+const ANSWERS_WITHIN_MILLISECONDS = patient(2500)
 /** How long its start may take. */
-const STARTS_WITHIN_MILLISECONDS = 30_000
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const STARTS_WITHIN_MILLISECONDS = patient(30_000)
 
 /** The command of a process of the ring; its channel is the descriptor of this number. */
-export function ringCommand({ home, addon }: RingPlace, channel: number): string[] {
-  const program = fileURLToPath(new URL('ring-process.ts', import.meta.url))
-  const register = `${ROOT}scripts/register.mjs`
-  const loader = existsSync(register) ? [`--import=${register}`] : []
-  return [process.execPath, ...loader, program, addon, home, String(channel)]
+export function ringCommand({ home, program, addon }: RingPlace, channel: number): string[] {
+  return [process.execPath, program, addon, home, String(channel)]
 }
 
 /** The process of the ring, as an actor for one cell after the other. */
@@ -184,7 +185,6 @@ export class RingActor implements Actor {
   static spawn(place: RingPlace): RingActor {
     const [node = '', ...args] = ringCommand(place, 3)
     const child: ChildProcess = spawn(node, args, {
-      cwd: ROOT,
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
     })
     return new RingActor(child.pid ?? -1, child.stdio[3] as Duplex, () => child.kill('SIGKILL'))

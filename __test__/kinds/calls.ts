@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { getSystemErrorName } from 'node:util'
 
 import { eachLine } from './lines.js'
+import { patient } from './patience.js'
 
 /** What came of a call: `errno` is 0 for none, `outs` is what it wrote into memory. */
 export interface Answer {
@@ -19,7 +20,7 @@ export type Word = number | bigint | string
 export class Hung extends Error {}
 
 /** After that nothing comes that is only preparation: a machine that is that slow has other troubles. */
-const PATIENCE_MILLISECONDS = 20_000
+const PATIENCE_MILLISECONDS = patient(20_000)
 
 /** More than that of a call's arguments tells nobody anything. */
 const LONGEST_WORDS = 120

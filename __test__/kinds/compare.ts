@@ -1,7 +1,8 @@
 /** Compares what the ring did with what the system call did. */
 import { sorted } from '../../scripts/common/sorted.js'
 import type { Outcome } from './outcome.js'
-import { type Cell, differenceOf, type Field } from './rules.js'
+import { patient } from './patience.js'
+import { type Cell, differenceOf, type Field, holdingOf } from './rules.js'
 
 /** A cell's verdict: what differs although it should not, and by which rules it may differ. */
 export interface Verdict {
@@ -10,11 +11,11 @@ export interface Verdict {
 }
 
 /** The longest that the ring's thread may sleep in one system call; looked at once a millisecond. */
-const HELD_MILLISECONDS = 10
+const HELD_MILLISECONDS = patient(10)
 /** The longest that the event loop may be late, of three runs. */
-const GAP_MILLISECONDS = 50
+const GAP_MILLISECONDS = patient(50)
 /** So much later than the call an operation may end. */
-const LATER_MILLISECONDS = 1000
+const LATER_MILLISECONDS = patient(1000)
 
 const FIELDS: Field[] = ['result', 'data', 'second', 'taken', 'position', 'next']
 
@@ -44,7 +45,9 @@ export function compare(cell: Cell, calls: Outcome[], ring: Outcome): Verdict {
     onPurpose: [],
   }
   const held = heldBy(ring)
-  if (held !== undefined) best.faults.push(held)
+  const holding = holdingOf(cell)
+  if (held !== undefined && holding === undefined) best.faults.push(held)
+  if (held !== undefined && holding !== undefined) best.onPurpose.push(holding)
   return best
 }
 
@@ -62,7 +65,9 @@ function compareWith(cell: Cell, call: Outcome, ring: Outcome): Verdict {
     if (difference === undefined) verdict.faults.push(`${field}: ${ring[field]}; the call: ${call[field]}`)
     else if (!verdict.onPurpose.includes(difference)) verdict.onPurpose.push(difference)
   }
-  if (call.didWait !== ring.didWait && verdict.onPurpose.length === 0) {
+  // A server makes everybody wait, for as long as it is given a processor.
+  const isTold = cell.kind.isServed !== true && verdict.onPurpose.length === 0
+  if (call.didWait !== ring.didWait && isTold) {
     verdict.faults.push(ring.didWait ? 'it waits; the call does not' : 'it does not wait; the call does')
   }
   if (ring.milliseconds > call.milliseconds + LATER_MILLISECONDS) {

@@ -1,14 +1,15 @@
 /** Mounts what files are made on, in a mount namespace that this process was started in: its end is theirs. */
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, truncateSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import type { Places } from './kind.js'
 
 /** As small as mkfs makes them. They are sparse. */
-const IMAGES: [name: string, megabytes: number, mkfs: string[]][] = [
-  ['ext4', 64, ['mkfs.ext4', '-q', '-F']],
+const IMAGES: [name: string, megabytes: number, mkfs: string[], otherwise?: string[]][] = [
+  // Where there is but a busybox the kernel's ext4 gets what it calls ext2: it is the same code.
+  ['ext4', 64, ['mkfs.ext4', '-q', '-F'], ['mke2fs', '-F']],
   ['xfs', 320, ['mkfs.xfs', '-q', '-f']],
   ['btrfs', 128, ['mkfs.btrfs', '-q', '-f']],
 ]
@@ -24,6 +25,10 @@ function run(command: string, ...args: string[]): string {
     const why = code === 'ENOENT' ? 'there is no such program' : stderr.trim().split('\n')[0]
     throw new Error(`${command}: ${why}`, { cause: error })
   }
+}
+
+function isThere(program = ''): boolean {
+  return spawnSync(program, ['-V'], { stdio: 'ignore' }).error === undefined
 }
 
 function image(base: string, name: string, megabytes: number): string {
@@ -46,11 +51,12 @@ export function mountAll(programs: string): Places {
       filesystems.set(name, { why: error instanceof Error ? error.message : String(error) })
     }
   }
-  for (const [name, megabytes, [mkfs = '', ...args]] of IMAGES) {
+  for (const [name, megabytes, mkfs, otherwise = mkfs] of IMAGES) {
     attempt(name, (directory) => {
       const path = image(base, name, megabytes)
-      run(mkfs, ...args, path)
-      run('mount', '-o', 'loop', path, directory)
+      const [program = '', ...args] = isThere(mkfs[0]) ? mkfs : otherwise
+      run(program, ...args, path)
+      run('mount', '-t', name, '-o', 'loop', path, directory)
     })
   }
   attempt('tmpfs', (directory) => void run('mount', '-t', 'tmpfs', 'kinds', directory))
@@ -87,11 +93,11 @@ export function unmountAll({ filesystems, scratch }: Places): void {
   for (const [name, found] of filesystems) {
     if ('why' in found) continue
     try {
-      if (name === 'block device') run('losetup', '--detach', found.directory)
-      else run('umount', '--lazy', found.directory)
+      if (name === 'block device') run('losetup', '-d', found.directory)
+      else run('umount', '-l', found.directory)
     } catch {
       // It goes with the namespace.
     }
   }
-  execFileSync('rm', ['-rf', '--one-file-system', join(scratch, '..')])
+  rmSync(join(scratch, '..'), { recursive: true, force: true })
 }

@@ -22,6 +22,8 @@ export interface Made {
   resume?: (actor: number) => Promise<void>
   /** What was made for it on a disk, and goes with it. */
   files?: string[]
+  /** What was mounted for it. */
+  mounts?: string[]
   /** Lets somebody else open it, where an open waits for that. */
   meet?: () => Promise<void>
 }
@@ -41,6 +43,8 @@ export interface Session {
   where: 'foreground' | 'background' | 'orphaned'
   /** Signals that it ignores. */
   ignores?: number[]
+  /** Whether it has used process.stdin. */
+  besideStdin?: boolean
 }
 
 export interface Kind {
@@ -57,6 +61,14 @@ export interface Kind {
   hasPeer?: boolean
   /** Whether what waits ends as the other side goes. */
   hangsUp?: boolean
+  /** Whether a write waits on, all the same: a terminal's master is there for the next who opens its slave. */
+  writesOutlivePeer?: boolean
+  /** Whether a server answers, in its own time. */
+  isServed?: boolean
+  /** Whether whoever waits waits for ever, a signal or not. */
+  neverEnds?: boolean
+  /** Whether a close of it waits for the other side. */
+  closesWait?: boolean
   /** So few bytes that a read waits for more. */
   few?: number
   /** Whether it waits for more only for a while. */

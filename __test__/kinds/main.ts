@@ -5,16 +5,18 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 import type { RingPlace } from './actors.js'
+import { compiledRingProcess } from './compiled.js'
 import { mountAll, unmountAll } from './filesystems.js'
 import { pageOf } from './page.js'
 import { type Result, runCells } from './run.js'
-import { allCells, matching, nameOf, pairs } from './select.js'
+import { allCells, matching, named, nameOf, pairs } from './select.js'
 
 const HELP = `usage: npm run test:kinds -- [options]
   --only GLOB     cells by name, such as 'pty slave*read*none'; may be given more than once
+  --cell NAME     one cell, by its whole name; may be given more than once
   --pairs         kind x operation x {bytes there, none, cancelled}, and all pairs of the three lists
   --dist DIR      the directory of the built package to test (also KINDS_PACKAGE); default: this one
-  --lanes N       cells at a time; default 4
+  --lanes N       cells at a time; default 8
   --verbose       what was seen of every cell
   --list          names the cells, and runs none
   --json FILE     writes the verdicts there
@@ -22,16 +24,17 @@ const HELP = `usage: npm run test:kinds -- [options]
 `
 
 /** They mostly wait. */
-const LANES = '4'
+const LANES = '8'
 
-/** Builds crates/kinds, or takes it from where it was built: a guest has no cargo. */
+/** Builds crates/kinds and crates/sandbox, or takes them from where they were built: a guest has no cargo. */
 function programs(root: string): string {
   const { URING_SAFE_CANCEL_PROGRAMS: built } = process.env
   if (built !== undefined) return built
-  execFileSync('cargo', ['build', '--quiet', '--package', 'uring-safe-cancel-kinds'], {
-    cwd: root,
-    stdio: 'inherit',
-  })
+  const packages = ['uring-safe-cancel-kinds', 'uring-safe-cancel-sandbox'].flatMap((name) => [
+    '--package',
+    name,
+  ])
+  execFileSync('cargo', ['build', '--quiet', ...packages], { cwd: root, stdio: 'inherit' })
   return join(root, 'target/debug')
 }
 
@@ -46,6 +49,7 @@ export async function main(args: string[], root: string): Promise<number> {
     args,
     options: {
       only: { type: 'string', multiple: true },
+      cell: { type: 'string', multiple: true },
       pairs: { type: 'boolean' },
       dist: { type: 'string' },
       lanes: { type: 'string', default: LANES },
@@ -65,6 +69,7 @@ export async function main(args: string[], root: string): Promise<number> {
   if (values.only !== undefined) {
     chosen = [...new Set(values.only.flatMap((glob) => matching(chosen, glob)))]
   }
+  if (values.cell !== undefined) chosen = values.cell.map((name) => named(cells, name))
   if (values.list === true) {
     for (const cell of chosen) console.log(nameOf(cell))
     console.log(`${chosen.length} of ${cells.length} cells, ${excluded.length} excluded`)
@@ -72,15 +77,18 @@ export async function main(args: string[], root: string): Promise<number> {
   }
   const built = programs(root)
   const home = resolve(values.dist ?? process.env['KINDS_PACKAGE'] ?? root)
-  const place: RingPlace = { home, addon: join(built, 'libkinds_addon.so') }
+  const program = compiledRingProcess(root)
+  const place: RingPlace = { home, program, addon: join(built, 'libkinds_addon.so') }
   const places = mountAll(built)
+  const isAll = chosen.length === cells.length
   const begun = performance.now()
   try {
     const run = await runCells(chosen, {
       places,
       place,
-      program: join(built, 'kinds'),
+      program: join(built, 'kinds-helper'),
       lanes: Number(values.lanes),
+      besideNodeFs: isAll,
       onResult: (result) => {
         if (values.verbose === true) {
           console.log(`${nameOf(result.cell)}: ${lineOf(result)}`)
@@ -101,12 +109,12 @@ export async function main(args: string[], root: string): Promise<number> {
         name: nameOf(result.cell),
         line: lineOf(result),
         faults: result.verdict.faults,
+        seconds: result.seconds,
       }))
       const broken = [...run.broken].map(([cell, why]) => ({ name: nameOf(cell), why }))
       const missing = [...run.missing].map(([kind, why]) => ({ kind: kind.name, why }))
       writeFileSync(values.json, JSON.stringify({ verdicts, broken, missing, excluded: excluded.length }))
     }
-    const isAll = values.only === undefined && values.pairs !== true
     if (isAll && values['no-write'] !== true) {
       writeFileSync(join(root, 'docs/kinds.md'), pageOf(run, excluded))
     }

@@ -3,6 +3,9 @@ import type { OperationName, Subject } from './operations.js'
 
 export type CancelWay = 'cancel' | 'signal' | 'timeout' | 'closeFd' | 'destroy'
 
+/** Who does an operation in the process of the ring. */
+export type Doer = 'ring' | 'node:fs'
+
 export type Request =
   /** Takes the descriptor that was sent, and makes a ring. */
   | {
@@ -11,6 +14,12 @@ export type Request =
       blockSignal?: number | undefined
       inherited?: number | undefined
       ignores?: number[] | undefined
+      /** How long `destroy` waits, in milliseconds. */
+      drainTimeout: number
+      /** Who does the operations. */
+      by: Doer
+      /** How process.stdin is used meanwhile. */
+      besideStdin?: boolean | undefined
     }
   | { do: 'begin'; operation: OperationName; subject: Subject }
   | { do: 'cancel'; way: CancelWay }
@@ -45,6 +54,8 @@ export interface Finished {
   gap: number
   /** The longest system call in which the thread slept, other than the event loop's own. */
   held: number
-  /** Whether a worker of the kernel ran since `prepare`. */
+  /** How often workers of the kernel ran since `prepare`. */
   workers: number
+  /** The same of the library's threads that close. */
+  closers: number
 }

@@ -19,6 +19,10 @@ export interface Subject {
   async: boolean
   /** In milliseconds. */
   timeout: number | undefined
+  /** Of the pattern that is written. */
+  seed: number
+  /** How many of it are begun at once. */
+  times: number
 }
 
 export type OperationName =
@@ -59,15 +63,15 @@ export function partsOf(length: number, aligned: boolean): [number, number] {
   return [first, length - first]
 }
 
-function source({ payload, length }: Subject): string {
-  return payload === undefined || length === 0 ? `p:${SEED}:${length}` : `i:${payload}`
+function source({ payload, length, seed }: Subject): string {
+  return payload === undefined || length === 0 ? `p:${seed}:${length}` : `i:${payload}`
 }
 
 function sources(subject: Subject): string {
-  const { payload, length, aligned } = subject
+  const { payload, length, aligned, seed } = subject
   if (payload !== undefined && length > 0) return `v:i:${payload}`
   const [first, second] = partsOf(length, aligned)
-  return `v:p:${SEED}:${first},p:${SEED}:${second}:${first}`
+  return `v:p:${seed}:${first},p:${seed}:${second}:${first}`
 }
 
 function countOf({ payload, length }: Subject): number {

@@ -24,6 +24,8 @@ export interface Outcome {
   look: Look | undefined
   /** How often workers of the kernel ran. */
   workers: number
+  /** The same of the library's threads that close. */
+  closers: number
   /** In a race: how often the result was there first, and how often the cancel. */
   met: { completed: number; cancelled: number } | undefined
 }
@@ -42,6 +44,7 @@ export function emptyOutcome(): Outcome {
     held: 0,
     look: undefined,
     workers: 0,
+    closers: 0,
     met: undefined,
   }
 }

@@ -9,19 +9,20 @@ import type { Result, Run } from './run.js'
 import { type Excluded, nameOf } from './select.js'
 
 /** How an operation waits, as it was seen. */
-export type Way = 'inline' | 'poll' | 'tried and polled' | 'worker' | 'timer or thread'
+export type Way = 'inline' | 'poll' | 'tried and polled' | 'worker' | 'timer or thread' | 'thread'
 
 const POLL_ADD = 6
 
 /** What was seen of one cell: the polls that the ring had armed as it waited, and the kernel's workers. */
 export function wayOf({ cell: { operation }, ring }: Result): Way | undefined {
   if (ring.result === 'frozen' || ring.result === 'never') return undefined
+  if (operation.name === 'close' && ring.closers > 0) return 'thread'
   if (!ring.didWait) return ring.workers > 0 ? 'worker' : 'inline'
   const { look } = ring
   if (look === undefined) return undefined
   if (operation.opcodes.some((opcode) => look.armed.includes(opcode))) return 'poll'
   if (look.armed.includes(POLL_ADD)) return 'tried and polled'
-  return look.workers > 0 ? 'worker' : 'timer or thread'
+  return look.workers > 0 || ring.workers > 0 ? 'worker' : 'timer or thread'
 }
 
 /** In which release of Linux each way began to be as it is here. */
@@ -31,6 +32,7 @@ const SINCE: Record<Way, string> = {
   'tried and polled': '5.1',
   worker: '5.5',
   'timer or thread': '5.4',
+  thread: '5.1',
 }
 
 function unique<T>(values: Iterable<T>): T[] {
@@ -61,11 +63,13 @@ function rowOf(kind: Kind, operation: Operation, results: Result[]): string {
   const failed = results.filter(({ verdict }) => verdict.faults.length > 0).length
   const gap = Math.max(0, ...results.map(({ ring }) => ring.gap))
   const held = Math.max(0, ...results.map(({ ring }) => ring.held))
+  const besides = results.flatMap(({ nodeFs }) => (nodeFs === undefined ? [] : [nodeFs.gap]))
+  const beside = besides.length === 0 ? '' : Math.max(...besides).toFixed(0)
   const notes = purposes.map((name) =>
     String(DIFFERENCES.findIndex((difference) => difference.name === name) + 1),
   )
   const cells = `${results.length - failed}${failed > 0 ? ` (**${failed} fail**)` : ''}`
-  return `| ${kind.name} | ${operation.name} | ${how} | ${ends} | ${since} | ${notes.join(', ')} | ${cells} | ${gap.toFixed(0)} | ${held.toFixed(0)} |`
+  return `| ${kind.name} | ${operation.name} | ${how} | ${ends} | ${since} | ${notes.join(', ')} | ${cells} | ${gap.toFixed(0)} | ${beside} | ${held.toFixed(0)} |`
 }
 
 function tally(excluded: Excluded[]): string[] {
@@ -109,13 +113,27 @@ ${missing.join('\n') || 'None.'}
 ## How each operation waits
 
 *How* was seen: "poll", the kernel has armed a poll for the operation itself (fdinfo of the ring); "tried and polled", a poll of the library's, after
-which it tries; "worker", a thread of the kernel's was in it, or ran; "timer or thread", none of these; "inline", it did not wait. *Since* is the release of
-Linux in which that way began, from the kernel's history, and was not seen. *Ends it* names what ended a wait in some cell. Gap and held are milliseconds, the
-largest of the row's cells (the least of three runs where one was above its limit). Numbers of notes are below.
+which it tries; "worker", a thread of the kernel's was in it, or ran; "thread", one of the library's that calls close(2); "timer or thread", none of these; "inline", it did not wait. *Since* is the release of
+Linux in which that way began, from the kernel's history, and was not seen. *Ends it* names what ended a wait in some cell. Gap (of the event loop, without what its thread waited
+for a processor) and held (in one system call) are milliseconds, the largest of the row's cells; a cell above 50, or 10, runs three times, and the least counts. *node:fs* is the event loop's gap while
+node:fs does the row's cells "bytes there" and "none", whose operations are its threads'; it has no poll. Numbers of notes are below.
 
-| kind | operation | how | ends it | since | notes | cells | gap | held |
-|---|---|---|---|---|---|---|---|---|
+| kind | operation | how | ends it | since | notes | cells | gap | node:fs | held |
+|---|---|---|---|---|---|---|---|---|---|
 ${rows.join('\n')}
+
+## Blocking terminals, kernel by kernel
+
+What the kernel does by itself with a plain read or write that cannot go on, and what the ring does, therefore. This table is not the
+run's: \`npm run test:kernels\` runs the tests of terminals in each of these.
+
+| kernel | the kernel, of a plain one | the ring |
+|---|---|---|
+| 5.10 | gives it to a worker | plain |
+| 6.1, 6.8 | gives it to a worker | plain: workers that get it by IOSQE_ASYNC may spin |
+| 6.12, 6.18, 7 | holds the caller, once a poll of it was wrong | IOSQE_ASYNC: it is polled, and only what is there is a worker's |
+
+With O_NONBLOCK all of them poll.
 
 ## Where the ring differs on purpose
 

@@ -1,16 +1,19 @@
 /** Does one cell once, with the system call or with the ring, and says what was seen. */
-import { rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { rmdirSync, rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { type Actor, CallActor, inTime, RingActor, type RingPlace } from './actors.js'
 import { type Calls, type Helper, Hung } from './calls.js'
 import { lengthOf } from './data.js'
 import type { Made, Places, Session } from './kind.js'
-import type { Settled } from './messages.js'
+import type { Doer, Settled } from './messages.js'
 import { FILLING, O_NONBLOCK } from './kinds/tools.js'
-import type { Subject } from './operations.js'
+import { SEED, type Subject } from './operations.js'
 import { emptyOutcome, type Outcome } from './outcome.js'
+import { patient } from './patience.js'
 import type { Cell } from './rules.js'
+import { forkInto, STDIN } from './session.js'
 import { type Context, FILE_SIZE_LIMIT } from './situations.js'
 
 /** Whom a cell is done with. */
@@ -19,6 +22,8 @@ export interface Workplace {
   places: Places
   /** What the event has not ended by then never ends. */
   limit: number
+  /** Who does it in the process of the ring; the ring itself if nobody is named. */
+  by?: Doer
 }
 
 /** How often the race is run in one cell. */
@@ -26,11 +31,13 @@ const RACES = 12
 /** Until a peer's next step, if one was not enough. */
 const STEP_MILLISECONDS = 10
 /** From the call to its timeout: it waits by then. */
-const TIMEOUT_MILLISECONDS = 60
+const TIMEOUT_MILLISECONDS = patient(60)
+/** How long `destroy` waits for what ends; and for what never does. */
+const [DRAIN_MILLISECONDS, SHORT_DRAIN_MILLISECONDS] = [1000, 100]
 /** Behind the channels of crates/kinds. */
 const [FIRST_DESCRIPTOR, LAST_DESCRIPTOR] = [7, 0x7fff_ffff]
 const SEEK_CUR = 1
-const [STDIN, LAST_CHANNEL, PR_SET_PDEATHSIG] = [0, 6, 1]
+const LAST_CHANNEL = 6
 const [SIG_BLOCK, SIGXFSZ, RLIMIT_FSIZE] = [0, 25, 1]
 
 /** The kinds' own positions: a block where blocks are asked for, and not the beginning. */
@@ -38,23 +45,6 @@ function positionFor({ kind, situation }: Cell): number {
   if (situation.isTwice === true) return 0
   if (situation.name === 'none' && kind.isSeekable && kind.length === 4096) return 4 * kind.length
   return kind.length === 4096 ? kind.length : 2
-}
-
-/** A process whose standard input is that terminal, in the session that it controls. */
-async function forkInto(helper: Helper, world: Calls, terminal: number, session: Session): Promise<Calls> {
-  let parent = world
-  // Its parent ends, so that nobody of the session is left who could continue it.
-  if (session.where === 'orphaned') parent = await helper.fork(world, 'rival')
-  const calls = await helper.fork(parent, 'actor')
-  if (session.where !== 'foreground') await calls.must('setpgid', 0, 0)
-  for (const signal of session.ignores ?? []) await calls.ask('ignore', signal)
-  await calls.must('dup3', terminal, STDIN, 0)
-  if (session.where === 'orphaned') {
-    await calls.must('prctl', PR_SET_PDEATHSIG, 0, 0, 0, 0)
-    parent.kill()
-    await world.must('wait4', parent.pid, 0, 0, 0)
-  }
-  return calls
 }
 
 class Performance {
@@ -121,6 +111,8 @@ class Performance {
       aligned: kind.isAligned === true,
       async: situation.isAsync === true,
       timeout: situation.cancel === 'timeout' ? TIMEOUT_MILLISECONDS : undefined,
+      seed: SEED,
+      times: situation.times ?? 1,
     }
   }
 
@@ -180,6 +172,9 @@ class Performance {
       blockSignal: kind.blockSignal,
       inherited,
       ignores: kind.session?.ignores,
+      drainTimeout: kind.neverEnds === true ? SHORT_DRAIN_MILLISECONDS : DRAIN_MILLISECONDS,
+      by: this.#place.by ?? 'ring',
+      besideStdin: kind.session?.besideStdin,
     })
     const subject = this.#subject(fd)
     try {
@@ -192,13 +187,13 @@ class Performance {
       ring.kill()
       return
     }
-    const { gap, held, workers } = await ring.finish().catch((error: unknown) => {
+    const finished = await ring.finish().catch((error: unknown) => {
       ring.kill()
       if (!(error instanceof Hung)) throw error
       this.outcome.second = 'frozen at the end'
-      return { gap: 0, held: 0, workers: 0 }
+      return { gap: 0, held: 0, workers: 0, closers: 0 }
     })
-    Object.assign(this.outcome, { gap, held, workers })
+    Object.assign(this.outcome, finished)
   }
 
   #context(actor: Actor): Context {
@@ -353,6 +348,15 @@ class Performance {
   }
 }
 
+/** What was made and outlives the processes of a cell. */
+export function remove(made: Made | undefined): void {
+  for (const path of made?.mounts ?? []) {
+    execFileSync('umount', ['-l', path])
+    rmdirSync(path)
+  }
+  for (const path of made?.files ?? []) rmSync(path, { force: true, recursive: true })
+}
+
 async function perform(
   cell: Cell,
   place: Workplace,
@@ -360,10 +364,9 @@ async function perform(
 ): Promise<Outcome> {
   const { helper, places } = place
   const world = await helper.world()
-  let temporary: string[] | undefined
+  let made: Made | undefined
   try {
-    const made = await cell.kind.make(world, places, cell.kind.isNonblocking)
-    temporary = made.files
+    made = await cell.kind.make(world, places, cell.kind.isNonblocking)
     const performance = new Performance(cell, place, world, made)
     try {
       await how(performance)
@@ -377,7 +380,7 @@ async function perform(
     return performance.outcome
   } finally {
     await helper.end(world)
-    for (const path of temporary ?? []) rmSync(path, { force: true, recursive: true })
+    remove(made)
   }
 }
 

@@ -1,17 +1,21 @@
 /** The process of the ring: one operation at a time on a descriptor that was handed over, watched by the event loop and a thread. */
-import { constants, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { Socket } from 'node:net'
 import { constants as osConstants } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 
 import type { Ring } from 'uring-safe-cancel'
 
-import { describe, pattern } from './data.js'
+import { describe } from './data.js'
 import { eachLine } from './lines.js'
+import { nth, together } from './many.js'
 import type { CancelWay, Finished, Look, Request, Settled } from './messages.js'
-import { partsOf, POLLIN, POLLOUT, SEED, type OperationName, type Subject } from './operations.js'
+import { NODE_FS } from './node-fs.js'
+import type { OperationName } from './operations.js'
+import { type Face, prepareStart, type Started } from './start.js'
 
 interface Addon {
   listen: (name: string) => void
@@ -22,7 +26,7 @@ interface Addon {
   ignoreSignal: (signal: number) => void
   limitFileSize: (bytes?: number) => void
   watch: () => void
-  longestSleep: () => number
+  endWatch: () => number
 }
 
 /** How often the event loop should come round. */
@@ -37,7 +41,6 @@ const library = (await import(pathToFileURL(join(home, 'dist/index.js')).href)) 
 // The descriptors of what is to be written and read are given by number, and Node must not open one of its own there.
 const channel = new Socket({ fd: Number(channelWord) })
 addon.listen(`kinds-${process.pid}`)
-addon.watch()
 
 function loadAddon(): Addon {
   const module = { exports: {} }
@@ -46,22 +49,35 @@ function loadAddon(): Addon {
 }
 
 let lastTick = performance.now()
+let lastWaited = waitedForProcessor()
 let gap = 0
 
-function tick(): void {
-  const now = performance.now()
-  gap = Math.max(gap, now - lastTick - TICK_MILLISECONDS)
-  lastTick = now
+/** How long this thread was ready to run and had no processor, in milliseconds: others had it, and nothing held the loop. */
+function waitedForProcessor(): number {
+  return Number(taskFile(String(process.pid), 'schedstat').split(' ')[1] ?? 0) / 1e6
 }
-setInterval(tick, TICK_MILLISECONDS)
+
+function tick(): void {
+  const [now, waited] = [performance.now(), waitedForProcessor()]
+  gap = Math.max(gap, now - lastTick - TICK_MILLISECONDS - (waited - lastWaited))
+  lastTick = now
+  lastWaited = waited
+}
+let ticking: NodeJS.Timeout | undefined
 
 interface Cell {
   ring: Ring
   fd: number
-  operation: Promise<unknown> | undefined
+  /** What does its operations: its ring, or node:fs. */
+  face: Face
+  operations: Promise<unknown>[]
+  pending: number
   abort: AbortController
   isClosed: boolean
-  turns: number
+  /** What was opened: to close it may take its time, which is not the ring's. */
+  opened: number[]
+  /** Of workers and closers, before. */
+  turns: [number, number]
 }
 
 let cell: Cell | undefined
@@ -69,68 +85,6 @@ let cell: Cell | undefined
 function current(): Cell {
   if (cell === undefined) throw new Error('nothing was prepared')
   return cell
-}
-
-function buffersFor(ring: Ring, { length, aligned }: Subject, lengths: readonly number[]): Buffer[] {
-  // Without O_DIRECT an operation gets memory of the caller, as most do.
-  if (!aligned) return lengths.map((bytes) => Buffer.alloc(bytes))
-  const whole = ring.alloc(Math.max(length, 4096))
-  let end = 0
-  return lengths.map((bytes) => {
-    end += bytes
-    return whole.subarray(end - bytes, end)
-  })
-}
-
-function source({ payload, length }: Subject): Buffer {
-  return payload === undefined || length === 0 ? pattern(SEED, length) : Buffer.from(payload, 'hex')
-}
-
-/** Begins an operation; resolves to its result and the bytes that were read. */
-function start(
-  name: OperationName,
-  { ring, fd, abort }: Cell,
-  subject: Subject,
-): [Promise<unknown>, Buffer[]] {
-  const { length, position, path, openFlags, async, timeout } = subject
-  const options = { async, signal: abort.signal, ...(timeout === undefined ? {} : { timeout }) }
-  const where = name.endsWith(' at') ? position : null
-  const whole = buffersFor(ring, subject, [length])
-  const parts = buffersFor(ring, subject, partsOf(length, subject.aligned))
-  const data = source(subject)
-  switch (name) {
-    case 'read':
-    case 'read at':
-      return [ring.read(fd, whole[0] ?? Buffer.alloc(0), 0, length, where, options), whole]
-    case 'readv':
-    case 'readv at':
-      return [ring.readv(fd, parts, where, options), parts]
-    case 'write':
-    case 'write at':
-      whole[0]?.set(data)
-      return [ring.write(fd, whole[0] ?? data, 0, length, where, options), []]
-    case 'writev':
-    case 'writev at': {
-      const split = subject.payload === undefined ? parts : whole
-      let written = 0
-      for (const part of split) {
-        part.set(data.subarray(written, written + part.length))
-        written += part.length
-      }
-      return [ring.writev(fd, split, where, options), []]
-    }
-    case 'poll in':
-    case 'poll out':
-      return [ring.poll(fd, name === 'poll in' ? POLLIN : POLLOUT, options), []]
-    case 'fsync':
-      return [ring.fsync(fd, options), []]
-    case 'open':
-      return [ring.open(path, openFlags | constants.O_NOCTTY, 0o600, options), []]
-    case 'close':
-      return [ring.closeFd(fd), []]
-    default:
-      throw new Error(`no operation: ${String(name satisfies never)}`)
-  }
 }
 
 function countOf(value: unknown): number {
@@ -146,20 +100,24 @@ function errorName(error: unknown): string {
   return code ?? String(error)
 }
 
-async function settle(name: OperationName, operation: Promise<unknown>, buffers: Buffer[]): Promise<Settled> {
+async function settle(name: OperationName, its: Cell, { operation, buffers }: Started): Promise<Settled> {
+  const end = () => {
+    its.pending -= 1
+    if (its.pending === 0) finishGap()
+  }
   try {
     const value = await operation
     const at = Date.now()
-    finishGap()
+    end()
     if (name === 'open') {
-      addon.close(Number(value))
+      its.opened.push(Number(value))
       return { result: '0', data: '-', at }
     }
     const count = countOf(value)
     const data = name.startsWith('read') ? describe(Buffer.concat(buffers).subarray(0, count)) : '-'
     return { result: String(count), data, at }
   } catch (error) {
-    finishGap()
+    end()
     return { result: errorName(error), data: '-', at: Date.now() }
   }
 }
@@ -173,19 +131,23 @@ function finishGap(): void {
   tick()
   finalGap = Math.max(finalGap, gap)
   isWatching = false
+  clearInterval(ticking)
 }
 
 function watchGap(): void {
+  clearInterval(ticking)
+  ticking = setInterval(tick, TICK_MILLISECONDS)
   lastTick = performance.now()
+  lastWaited = waitedForProcessor()
   gap = 0
   isWatching = true
 }
 
 function cancel(way: CancelWay): void {
-  const { ring, fd, operation, abort } = current()
+  const { ring, fd, operations, abort } = current()
   switch (way) {
     case 'cancel':
-      void ring.cancel(operation ?? Promise.reject(new Error('nothing has begun')))
+      for (const operation of operations) void ring.cancel(operation)
       return
     case 'signal':
       abort.abort()
@@ -201,9 +163,12 @@ function cancel(way: CancelWay): void {
   }
 }
 
-/** Ids of the kernel's workers for this process's rings. */
-function workers(): string[] {
-  return readdirSync('/proc/self/task').filter((id) => taskFile(id, 'comm').startsWith('iou-wrk'))
+/** As the kernel calls its workers for this process's rings, and the library its threads that close. */
+const [WORKER, CLOSER] = ['iou-wrk', 'close']
+
+/** Ids of the threads of such a name. */
+function threads(name: string): string[] {
+  return readdirSync('/proc/self/task').filter((id) => taskFile(id, 'comm').startsWith(name))
 }
 
 function taskFile(id: string, name: string): string {
@@ -215,9 +180,9 @@ function taskFile(id: string, name: string): string {
   }
 }
 
-/** How often workers of the kernel were given a processor: one that is idle is not. */
-function workerTurns(): number {
-  return workers().reduce((sum, id) => sum + Number(taskFile(id, 'schedstat').split(' ')[2] ?? 0), 0)
+/** How often such threads were given a processor: one that is idle is not. */
+function turnsOf(name: string): number {
+  return threads(name).reduce((sum, id) => sum + Number(taskFile(id, 'schedstat').split(' ')[2] ?? 0), 0)
 }
 
 function armedPolls(): number[] {
@@ -233,8 +198,16 @@ function armedPolls(): number[] {
 }
 
 function look(): Look {
-  const busy = workers().filter((id) => taskFile(id, 'stack').includes('io_wq_submit_work'))
-  return { inFlight: current().ring.stats().inFlight, armed: armedPolls(), workers: busy.length }
+  const busy = threads(WORKER).filter((id) => taskFile(id, 'stack').includes('io_wq_submit_work'))
+  return { inFlight: current().pending, armed: armedPolls(), workers: busy.length }
+}
+
+/** process.stdin, as who has read a line from it leaves it. */
+async function useStdin(): Promise<void> {
+  process.stdin.resume()
+  await nextTurn()
+  process.stdin.pause()
+  await nextTurn()
 }
 
 async function prepare(request: Request & { do: 'prepare' }): Promise<{ fd: number }> {
@@ -243,43 +216,57 @@ async function prepare(request: Request & { do: 'prepare' }): Promise<{ fd: numb
     addon.forgetSignal(request.blockSignal)
   }
   for (const signal of request.ignores ?? []) addon.ignoreSignal(signal)
+  if (request.besideStdin === true) await useStdin()
   const fd = request.inherited ?? addon.receive()
   addon.limitFileSize(request.fileSize)
-  const ring = new library.Ring({ drainTimeout: 1000 })
+  const ring = new library.Ring({ drainTimeout: request.drainTimeout })
   // Before its first operation a ring is not what it is later: its timer, its memory.
   await ring.nop()
   cell = {
     ring,
     fd,
-    operation: undefined,
+    face: request.by === 'node:fs' ? NODE_FS : ring,
+    operations: [],
+    pending: 0,
     abort: new AbortController(),
     isClosed: false,
-    turns: workerTurns(),
+    opened: [],
+    turns: [turnsOf(WORKER), turnsOf(CLOSER)],
   }
   finalGap = 0
-  addon.longestSleep()
+  addon.watch()
   return { fd }
 }
 
 async function finish(): Promise<Finished> {
-  const { ring, fd, isClosed, turns } = current()
+  const { ring, fd, isClosed, opened, turns } = current()
   finishGap()
-  const held = addon.longestSleep()
-  const ran = workerTurns() - turns
+  const held = addon.endWatch()
+  const [ran, closed] = [turnsOf(WORKER) - turns[0], turnsOf(CLOSER) - turns[1]]
   await ring.destroy()
+  for (const it of opened) addon.close(it)
   if (!isClosed && fd > 2) addon.close(fd)
   addon.limitFileSize()
   cell = undefined
-  return { gap: finalGap, held, workers: ran }
+  return { gap: finalGap, held, workers: ran, closers: closed }
 }
 
 function begin({ operation: name, subject }: Request & { do: 'begin' }): void {
   const its = current()
-  watchGap()
-  const [operation, buffers] = start(name, its, subject)
-  its.operation = operation
   if (name === 'close') its.isClosed = true
-  void settle(name, operation, buffers).then((settled) => say({ settled }))
+  const starts = Array.from({ length: subject.times }, (_, index) =>
+    prepareStart(name, its.face, its.ring, its.fd, its.abort.signal, nth(subject, index)),
+  )
+  watchGap()
+  const begun = starts.map((start) => start())
+  its.operations = begun.map(({ operation }) => operation)
+  its.pending = begun.length
+  void tell(Promise.all(begun.map((one) => settle(name, its, one))))
+}
+
+async function tell(settling: Promise<Settled[]>): Promise<void> {
+  const all = await settling
+  say({ settled: all.length === 1 ? all[0] : together(all) })
 }
 
 async function handle(request: Request): Promise<unknown> {

@@ -18,6 +18,7 @@ interface Exclusion {
 /** Whether the operation may wait for the other side. */
 export function mayWait({ kind, operation }: Cell): boolean {
   if (operation.name === 'open') return kind.opensWait === true
+  if (operation.name === 'close') return kind.closesWait === true
   if (operation.direction === 'none') return false
   if (operation.isPlaced && !kind.isSeekable) return false
   const ways = operation.moves ? kind.waits : (kind.polls ?? kind.waits)
@@ -42,7 +43,25 @@ const ABOUT_BYTES: SituationName[] = [
   'fewer than it waits for',
   'partly done, then again',
   'another reader',
+  '64 at once',
 ]
+
+/** Whether nothing can end what waits, so that nobody needs patience to see it. */
+export function neverEnds(cell: Cell): boolean {
+  const { kind, operation } = cell
+  if (kind.neverEnds === true) return true
+  if (operation.direction === 'none' || mayWait(cell)) return false
+  // There is never room in what cannot be written, nor a poll that says so of these.
+  return !operation.moves || isFullForPoll(kind)
+}
+
+function isTerminal({ name, session }: Kind): boolean {
+  return name.startsWith('pty') || session !== undefined
+}
+
+function isFullForPoll(kind: Kind): boolean {
+  return kind.name.startsWith('/dev/kmsg') || kind.name.startsWith('fanotify')
+}
 
 const EXCLUSIONS: Exclusion[] = [
   {
@@ -52,6 +71,18 @@ const EXCLUSIONS: Exclusion[] = [
   {
     reason: 'an operation that moves no bytes is asked for none',
     excludes: ({ operation, situation }) => !operation.moves && among(situation, ...ABOUT_BYTES),
+  },
+  {
+    reason: 'whom nobody ever answers waits, whatever else there is',
+    excludes: ({ kind, situation }) =>
+      kind.neverEnds === true &&
+      situation.cancel === undefined &&
+      !among(situation, 'bytes there', 'zero bytes asked', 'async, bytes there'),
+  },
+  {
+    reason: 'only a position that several share says what each of them gets',
+    excludes: ({ kind, operation, situation }) =>
+      situation.times !== undefined && (!kind.isSeekable || operation.isPlaced),
   },
   {
     reason: 'the operation does not wait on this kind',
@@ -78,8 +109,9 @@ const EXCLUSIONS: Exclusion[] = [
     excludes: ({ operation, situation }) => operation.name === 'open' && situation.cancel === 'closeFd',
   },
   {
-    reason: 'closeFd takes no options',
-    excludes: ({ operation, situation }) => operation.name === 'close' && situation.isAsync === true,
+    reason: 'closeFd takes no options, and a close is not cancelled',
+    excludes: ({ operation, situation }) =>
+      operation.name === 'close' && (situation.isAsync === true || situation.cancel !== undefined),
   },
   {
     reason: 'the kind cannot be read, or written: what is asked for makes no difference',
@@ -92,9 +124,7 @@ const EXCLUSIONS: Exclusion[] = [
   {
     reason: 'the kind has no position: what is there makes no difference',
     excludes: ({ kind, operation, situation }) =>
-      operation.isPlaced &&
-      !kind.isSeekable &&
-      !among(situation, 'bytes there', 'none', 'zero bytes asked', 'async, bytes there'),
+      operation.isPlaced && !kind.isSeekable && !among(situation, 'bytes there', 'async, bytes there'),
   },
   {
     reason: 'there is no other side that could go',
@@ -102,13 +132,31 @@ const EXCLUSIONS: Exclusion[] = [
   },
   {
     reason: 'what waits does not end as the other side goes',
-    excludes: ({ kind, situation }) => among(situation, 'hang-up') && kind.hangsUp !== true,
+    excludes: ({ kind, operation, situation }) =>
+      among(situation, 'hang-up') &&
+      (kind.hangsUp !== true || (kind.writesOutlivePeer === true && operation.direction === 'out')),
   },
   {
     reason: 'what a race can lose is bytes of a read; of writes the stress test keeps count',
     excludes: ({ kind, operation, situation }) =>
       situation.isRace === true &&
       (operation.direction !== 'in' || !operation.moves || kind.blockSignal !== undefined),
+  },
+  {
+    reason: 'a server answers in its own time: nobody gives bytes as the cancel comes',
+    excludes: ({ kind, situation }) => kind.isServed === true && situation.isRace === true,
+  },
+  {
+    reason: 'a server that takes its time takes it for each of many',
+    excludes: ({ kind, situation }) =>
+      kind.isServed === true && kind.waits.length > 0 && situation.times !== undefined,
+  },
+  {
+    reason:
+      'process.stdin has the terminal open, too: no close is the last, and no hang-up meets one descriptor alone',
+    excludes: ({ kind, operation, situation }) =>
+      kind.session?.besideStdin === true &&
+      (operation.name === 'close' || among(situation, 'partly done, then again')),
   },
   {
     reason: 'who is in the background, or orphaned, stops or fails before anything else matters',
@@ -135,8 +183,10 @@ const EXCLUSIONS: Exclusion[] = [
   },
   {
     reason: 'nothing breaks it off',
-    excludes: ({ kind, situation }) =>
-      among(situation, 'partly done, then again') && kind.hangsUp !== true && !kind.isSeekable,
+    excludes: ({ kind, operation, situation }) =>
+      among(situation, 'partly done, then again') &&
+      ((kind.hangsUp !== true && !kind.isSeekable) ||
+        (kind.writesOutlivePeer === true && operation.direction === 'out')),
   },
 ]
 
@@ -152,9 +202,12 @@ interface Difference {
   /** Words of docs/contract.md that promise it. */
   sentence: string
   allows: (cell: Cell, field: Field, call: Outcome, ring: Outcome) => boolean
+  /** Where the ring's thread may be held, too. */
+  holds?: (cell: Cell) => boolean
 }
 
 const POLLNVAL = '32'
+const POLLHUP = 16
 
 function isCount(text: string): boolean {
   return /^\d+$/.test(text)
@@ -207,10 +260,16 @@ export const DIFFERENCES: Difference[] = [
     name: 'a poll that never says that there is room',
     sentence: 'Writes to /dev/kmsg and to fanotify',
     allows: ({ kind, operation }, field, _call, ring) =>
-      field === 'result' &&
-      (kind.name.startsWith('/dev/kmsg') || kind.name.startsWith('fanotify')) &&
-      operation.direction === 'out' &&
-      ring.result === 'never',
+      field === 'result' && isFullForPoll(kind) && operation.direction === 'out' && ring.result === 'never',
+  },
+  {
+    name: 'given up',
+    sentence: 'After `drainTimeout` an operation that the kernel holds settles as stuck',
+    allows: ({ kind, situation }, _field, call, ring) =>
+      kind.neverEnds === true &&
+      situation.cancel === 'destroy' &&
+      call.result === 'never' &&
+      ring.result === 'ERR_OPERATION_STUCK',
   },
   {
     name: 'a socket that its peer reset',
@@ -223,6 +282,32 @@ export const DIFFERENCES: Difference[] = [
       [call.result, ring.result].every((result) => ['EPIPE', 'ECONNRESET'].includes(result)),
   },
   {
+    name: 'a position that somebody else is at',
+    sentence: 'Whoever is in read(2) or write(2) at the position of the same open file holds it',
+    allows: () => false,
+    holds: ({ kind, operation, situation }) =>
+      kind.isServed === true && situation.hasRival === true && !operation.isPlaced,
+  },
+  {
+    name: 'what a poll says beside a hang-up',
+    sentence: 'what else was true when it was woken',
+    allows: ({ operation, situation }, field, call, ring) =>
+      field === 'result' &&
+      operation.name.startsWith('poll') &&
+      situation.name === 'hang-up' &&
+      [call.result, ring.result].every((mask) => (Number(mask) & POLLHUP) !== 0),
+  },
+  {
+    name: 'a read of zeros may be short',
+    sentence: 'A read of /dev/zero or /dev/full',
+    allows: ({ kind, operation }, _field, call, ring) =>
+      (kind.name.startsWith('/dev/zero') || kind.name.startsWith('/dev/full')) &&
+      operation.direction === 'in' &&
+      operation.moves &&
+      Number(ring.result) > 0 &&
+      Number(call.result) > 0,
+  },
+  {
     name: 'a write may be short',
     sentence: 'fewer may be written than were given',
     allows: ({ kind, operation }, _field, call, ring) =>
@@ -232,9 +317,14 @@ export const DIFFERENCES: Difference[] = [
       isCount(ring.result) &&
       Number(ring.result) > 0 &&
       // What a terminal takes at once depends on how far its other end has read.
-      (Number(ring.result) < Number(call.result) || kind.name.startsWith('pty')),
+      (Number(ring.result) < Number(call.result) || isTerminal(kind)),
   },
 ]
+
+/** The name of the rule by which the thread may be held. */
+export function holdingOf(cell: Cell): string | undefined {
+  return DIFFERENCES.find(({ holds }) => holds?.(cell) === true)?.name
+}
 
 /** The name of the rule by which a field may differ. */
 export function differenceOf(cell: Cell, field: Field, call: Outcome, ring: Outcome): string | undefined {

@@ -58,6 +58,13 @@ export function pairs(cells: readonly Cell[]): Cell[] {
 /** A prime that is larger than the cells of any kind: every cell comes once, in an order that mixes them. */
 const STRIDE = 7919
 
+/** The one of this name. */
+export function named(cells: readonly Cell[], name: string): Cell {
+  const found = cells.find((cell) => nameOf(cell) === name)
+  if (found === undefined) throw new Error(`there is no cell '${name}', or a rule excludes it`)
+  return found
+}
+
 /** Those whose names are like this: `*` stands for anything, and parts may be left out at the end. */
 export function matching(cells: readonly Cell[], glob: string): Cell[] {
   const text = glob

@@ -1,11 +1,12 @@
 /** The situations in which an operation is done. */
+import { constants } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import type { Actor } from './actors.js'
 import type { Calls } from './calls.js'
 import type { Kind, Made } from './kind.js'
 import type { CancelWay } from './messages.js'
-import type { Operation } from './operations.js'
+import { AT_FDCWD, type Operation, pathWord } from './operations.js'
 
 export type SituationName =
   | 'bytes there'
@@ -17,6 +18,7 @@ export type SituationName =
   | 'peer gone'
   | 'hang-up'
   | 'another reader'
+  | '64 at once'
   | 'stopped and continued'
   | `cancelled by ${CancelWay}`
   | 'cancelled as it completes'
@@ -45,6 +47,8 @@ export interface Situation {
   isTwice?: boolean
   hasRival?: boolean
   isRace?: boolean
+  /** How often it is begun at once. */
+  times?: number
 }
 
 /** More than any pipe, socket or terminal takes here, and whole blocks. */
@@ -53,6 +57,8 @@ const MORE_BYTES = 1 << 19
 const TWICE_BYTES = 131_072
 /** How far a file may grow, in the situation that breaks off. */
 export const FILE_SIZE_LIMIT = 65_536
+
+const TIMES = 64
 
 const nothing = () => Promise.resolve()
 
@@ -68,6 +74,8 @@ async function ready(context: Context): Promise<void> {
 }
 
 const SEEK_END = 2
+/** Of the blocks of a file for many. */
+const LONG_SEED = 17
 /** Both are long enough to be seen; nothing depends on it. */
 const STOPPED_MILLISECONDS = 20
 
@@ -84,8 +92,18 @@ async function arrive(context: Context): Promise<void> {
   const { operation, made, actor } = context
   await made.resume?.(actor.pid)
   if (operation.name === 'open') await made.meet?.()
-  else if (operation.direction === 'out') await made.take?.()
+  else if (operation.direction === 'out' || operation.name === 'close') await made.take?.()
   else await give(context)
+}
+
+/** A file that each of many finds a block of its own in, as far as it takes so much. */
+async function lengthen({ operation, made, kind, world }: Context): Promise<void> {
+  if (operation.direction !== 'in' || made.path === undefined) return
+  const fd = await world.call('openat', AT_FDCWD, pathWord(made.path), constants.O_WRONLY, 0)
+  if (fd.result < 0) return
+  const bytes = TIMES * kind.length
+  await world.call('write', fd.result, `p:${LONG_SEED}:${bytes}`, bytes)
+  await world.must('close', fd.result)
 }
 
 const CANCEL_WAYS: CancelWay[] = ['cancel', 'signal', 'timeout', 'closeFd', 'destroy']
@@ -115,6 +133,7 @@ export const SITUATIONS: Situation[] = [
   { name: 'peer gone', before: ({ made }) => made.hangUp?.() ?? nothing(), event: arrive },
   { name: 'hang-up', before: empty, event: ({ made }) => made.hangUp?.() ?? nothing() },
   { name: 'another reader', before: empty, event: give, hasRival: true },
+  { name: '64 at once', before: lengthen, event: arrive, times: TIMES },
   {
     name: 'stopped and continued',
     before: empty,

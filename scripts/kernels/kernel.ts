@@ -28,7 +28,7 @@ export interface MissingKernel {
 }
 
 const IMAGES = ['./boot/vmlinuz-*', './usr/lib/modules/*/vmlinuz']
-/** For a disk, and for a server of files that never answers. What is not among its modules is part of the kernel. */
+/** For disks, for a server of files that never answers, and for the kinds matrix. What is not among its modules is part of the kernel. */
 const MODULES = [
   'virtio',
   'virtio_ring',
@@ -42,6 +42,9 @@ const MODULES = [
   'jbd2',
   'ext4',
   'fuse',
+  'loop',
+  'overlay',
+  'tun',
 ]
 
 function filesOf(modules: readonly string[]): string[] {

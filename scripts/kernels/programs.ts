@@ -14,7 +14,7 @@ export interface Programs {
   rustSuites: Map<string, string>
   /** Without optimisation the window of the race would be another. */
   stress?: string
-  /** Launchers and servers that tests use, by name. */
+  /** Launchers, servers and an addon that tests use, by name. */
   helpers: Map<string, string>
   /** What takes their debug information from them. */
   strip: string
@@ -24,6 +24,7 @@ interface Artifact {
   target: { name: string; kind: string[] }
   profile: { test: boolean }
   executable: string | null
+  filenames: string[]
 }
 
 async function cargo(
@@ -35,7 +36,8 @@ async function cargo(
   const output = await mustRun('cargo', all, { cwd: root, env })
   return output.split('\n').flatMap((line) => {
     const message = line === '' ? {} : (JSON.parse(line) as Partial<Artifact>)
-    return message.executable ? [message as Artifact] : []
+    const isLibrary = message.target?.kind.includes('cdylib') === true
+    return message.executable || isLibrary ? [message as Artifact] : []
   })
 }
 
@@ -110,11 +112,16 @@ export async function buildHelpers(
   args: readonly string[] = [],
   env: NodeJS.ProcessEnv = {},
 ): Promise<Map<string, string>> {
-  const sandbox = ['build', '--package', 'uring-safe-cancel-sandbox', ...args]
-  const built = await cargo(root, sandbox, env)
+  const packages = ['uring-safe-cancel-sandbox', 'uring-safe-cancel-kinds'].flatMap((name) => [
+    '--package',
+    name,
+  ])
+  const built = await cargo(root, ['build', ...packages, ...args], env)
   return new Map(
-    built.flatMap(({ target, executable }) =>
-      executable === null ? [] : [[target.name, executable] as const],
-    ),
+    built.flatMap(({ target, executable, filenames }) => {
+      if (executable !== null) return [[target.name, executable] as const]
+      // An addon is loaded by the name of its file.
+      return filenames.filter((name) => name.endsWith('.so')).map((name) => [basename(name), name] as const)
+    }),
   )
 }

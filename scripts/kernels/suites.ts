@@ -7,7 +7,7 @@
  */
 
 /** Test programs of crates/uring-safe-cancel: its unit tests (`lib`), and files in its `tests/`. */
-export const RUST_SUITES: readonly RegExp[] = [/^lib$/, /^ring$/, /^tokio$/, /table/]
+export const RUST_SUITES: readonly RegExp[] = [/^lib$/, /^ring$/, /^tokio$/, /^kinds$/, /table/]
 
 /** More arguments of some of them. */
 export const RUST_ARGUMENTS: Readonly<Record<string, readonly string[]>> = {

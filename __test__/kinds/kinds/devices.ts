@@ -69,5 +69,5 @@ export const DEVICES: Kind[] = [
   readOnly('/proc/version', '/proc/version'),
   readOnly('/proc/1/mounts, which can be polled', '/proc/1/mounts', true),
   readOnly('/proc/sys/kernel/hostname, which can be polled', '/proc/sys/kernel/hostname'),
-  readOnly('/sys/devices/system/cpu/online', '/sys/devices/system/cpu/online'),
+  readOnly('/sys/devices/system/cpu/online, which can be polled', '/sys/devices/system/cpu/online'),
 ]

@@ -9,6 +9,8 @@ import { drain, kind, O_NONBLOCK, openFile } from './tools.js'
 /** Four blocks that O_DIRECT takes everywhere. */
 const CONTENT_BYTES = 16_384
 const BLOCK_BYTES = 4096
+/** What operations write of a block device, at most: 64 blocks. */
+const TAKEN_BYTES = 1 << 18
 const [MFD_ALLOW_SEALING, F_ADD_SEALS, F_SEAL_GROW, F_SEAL_WRITE] = [2, 1033, 4, 8]
 const SEEK_CUR = 1
 const O_PATH = 0o10000000
@@ -109,7 +111,7 @@ async function blockDevice(world: Calls, places: Places, flags: number): Promise
   const ours = await openFile(world, path, O_RDWR | flags)
   const take = async () => {
     const reading = await openFile(world, path, O_RDONLY)
-    const content = await drain(world, reading, false, CONTENT_BYTES)
+    const content = await drain(world, reading, false, TAKEN_BYTES)
     await world.must('close', reading)
     return content
   }

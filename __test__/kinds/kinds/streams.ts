@@ -19,7 +19,9 @@ import {
 
 const [AF_UNIX, AF_INET] = [1, 2]
 const [SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET] = [1, 2, 5]
-const [SOL_SOCKET, SO_SNDBUF, SO_RCVBUF] = [1, 7, 8]
+const [SOL_SOCKET, SO_SNDBUF, SO_RCVBUF, SO_LINGER] = [1, 7, 8, 13]
+/** Longer than what it waits for takes, and shorter than a test's patience. */
+const LINGER_SECONDS = 1
 /** Small, so that few bytes fill it. The kernel doubles it. */
 const BUFFER_BYTES = 16_384
 
@@ -126,6 +128,16 @@ async function tcp(world: Calls, isNonblocking: boolean): Promise<Made> {
   return between(world, { reader: ours, writer: ours, source: peer, sink: peer })
 }
 
+/** A close waits until the peer has all that was sent, or for so long. */
+async function lingering(world: Calls, isNonblocking: boolean): Promise<Made> {
+  const made = await tcp(world, isNonblocking)
+  const option = Buffer.alloc(8)
+  option.writeInt32LE(1, 0)
+  option.writeInt32LE(LINGER_SECONDS, 4)
+  await world.must('setsockopt', made.writer, SOL_SOCKET, SO_LINGER, `i:${option.toString('hex')}`, 8)
+  return made
+}
+
 async function udp(world: Calls, isNonblocking: boolean): Promise<Made> {
   const [ours, ourAddress] = await bound(world, SOCK_DGRAM)
   const [peer, peerAddress] = await bound(world, SOCK_DGRAM)
@@ -165,6 +177,14 @@ export const STREAMS: Kind[] = [
     hangsUp: true,
     waits: ['in', 'out'],
     make: (world, _places, isNonblocking) => tcp(world, isNonblocking),
+  }),
+  ...bothWays({
+    name: 'TCP, SO_LINGER',
+    hasPeer: true,
+    hangsUp: true,
+    waits: ['in', 'out'],
+    closesWait: true,
+    make: (world, _places, isNonblocking) => lingering(world, isNonblocking),
   }),
   ...bothWays({
     name: 'AF_UNIX stream',

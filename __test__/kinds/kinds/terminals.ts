@@ -148,6 +148,11 @@ function stdinKind(name: string, session: Session, more: Partial<Kind> = {}, sto
 
 const STDIN: Kind[] = [
   stdinKind('foreground', { where: 'foreground' }, { hasPeer: true, hangsUp: true }),
+  stdinKind(
+    'foreground, beside process.stdin',
+    { where: 'foreground', besideStdin: true },
+    { hasPeer: true, hangsUp: true },
+  ),
   stdinKind('background', { where: 'background' }),
   stdinKind('background, SIGTTIN ignored', { where: 'background', ignores: [SIGTTIN] }, { waits: ['out'] }),
   stdinKind('background, TOSTOP', { where: 'background' }, {}, true),
@@ -170,6 +175,7 @@ export const TERMINALS: Kind[] = [
     name: 'pty master, raw',
     hasPeer: true,
     hangsUp: true,
+    writesOutlivePeer: true,
     waits: ['in', 'out'],
     openFlags: OPEN_FLAGS,
     make: (world, _places, isNonblocking) =>
@@ -179,6 +185,7 @@ export const TERMINALS: Kind[] = [
     name: 'pty master, cooked',
     hasPeer: true,
     hangsUp: true,
+    writesOutlivePeer: true,
     waits: ['in'],
     openFlags: OPEN_FLAGS,
     make: (world, _places, isNonblocking) => masterOf(world, {}, isNonblocking),

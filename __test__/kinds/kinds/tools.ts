@@ -34,8 +34,8 @@ export async function drain(
 }
 
 /** So often in a row nothing more must fit: a terminal's driver moves on, after a while, what was written. */
-const FULL_LOOKS = 3
-const LOOK_MILLISECONDS = 2
+const FULL_LOOKS = 4
+const LOOK_MILLISECONDS = 3
 /** What the filling begins with, as crates/kinds/src/streams.rs writes it: no operation's data does. */
 export const FILLING = '48'
 
@@ -72,6 +72,11 @@ export async function setNonblocking(world: Calls, fd: number, isNonblocking: bo
 }
 
 const [F_GETFL, F_SETFL] = [3, 4]
+
+/** The words of `spawn` and `exec`. */
+export function programWords(...words: string[]): string[] {
+  return words.map((word) => Buffer.from(word).toString('hex'))
+}
 
 type Details = Omit<Kind, 'isNonblocking' | 'twin' | 'length' | 'isSeekable' | 'moves'> &
   Partial<Pick<Kind, 'length' | 'isSeekable' | 'moves'>>

@@ -3,9 +3,9 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::OnceLock;
-use std::thread;
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use napi::{Error, Result};
@@ -16,6 +16,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 static SOCKET: OnceLock<i32> = OnceLock::new();
 static HELD_MICROSECONDS: AtomicU64 = AtomicU64::new(0);
+static IS_WATCHED: AtomicBool = AtomicBool::new(false);
+static WATCHER: OnceLock<Thread> = OnceLock::new();
 
 fn failed() -> Error {
     Error::from_reason(std::io::Error::last_os_error().to_string())
@@ -134,22 +136,31 @@ pub fn limit_file_size(bytes: Option<i64>) -> Result<()> {
     Ok(())
 }
 
-/// Watches the calling thread from another one, from now on.
+/// Watches the calling thread from another one, until `end_watch`. It is always the same thread that calls.
 #[napi]
 pub fn watch() -> Result<()> {
+    HELD_MICROSECONDS.store(0, Ordering::Relaxed);
+    IS_WATCHED.store(true, Ordering::Release);
+    if let Some(watcher) = WATCHER.get() {
+        watcher.unpark();
+        return Ok(());
+    }
     // SAFETY: the call takes nothing.
     let thread = unsafe { libc::gettid() };
     let path = format!("/proc/self/task/{thread}/syscall");
     let file = File::open(&path).map_err(|error| Error::from_reason(format!("{path}: {error}")))?;
-    thread::spawn(move || look(&file));
-    Ok(())
+    let watcher = thread::spawn(move || look(&file));
+    WATCHER
+        .set(watcher.thread().clone())
+        .map_err(|_| Error::from_reason("somebody watches already"))
 }
 
-/// For how many milliseconds at most the thread has slept in one system call, other than where an event loop waits, since the
-/// last time that this was asked.
+/// For how many milliseconds at most the thread has slept in one system call, other than where an event loop waits, since
+/// `watch`.
 #[napi]
-pub fn longest_sleep() -> f64 {
-    HELD_MICROSECONDS.swap(0, Ordering::Relaxed) as f64 / 1000.0
+pub fn end_watch() -> f64 {
+    IS_WATCHED.store(false, Ordering::Release);
+    HELD_MICROSECONDS.load(Ordering::Relaxed) as f64 / 1000.0
 }
 
 fn look(file: &File) {
@@ -157,6 +168,11 @@ fn look(file: &File) {
     let mut asleep: Option<(Vec<u8>, Instant)> = None;
     let mut line = [0_u8; 256];
     loop {
+        // Nobody is watched for most of the time, and others need the processor.
+        while !IS_WATCHED.load(Ordering::Acquire) {
+            asleep = None;
+            thread::park();
+        }
         let length = file.read_at(&mut line, 0).unwrap_or(0);
         let line = &line[..length];
         asleep = match asleep {
@@ -178,7 +194,10 @@ fn is_held(line: &[u8]) -> bool {
     let number =
         number.and_then(|word| std::str::from_utf8(word).ok()).and_then(|word| word.parse().ok());
     number.is_some_and(|number: i64| {
-        number >= 0 && number != libc::SYS_epoll_pwait && !is_epoll_wait(number)
+        // On a futex a thread of Node's waits for the others: at a collection of garbage, say.
+        number >= 0
+            && ![libc::SYS_epoll_pwait, libc::SYS_futex].contains(&number)
+            && !is_epoll_wait(number)
     })
 }
 

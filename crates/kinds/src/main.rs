@@ -1,9 +1,9 @@
-//! `kinds CHANNEL`: makes the system calls that it is asked for on a socket, one line each, and answers with what came of them.
+//! `kinds-helper CHANNEL`: makes the system calls that it is asked for on a socket, one line each, and answers with what came of them.
 //!
 //! Node has no system call for most of what a kind of descriptor needs (terminals, packets, seals, namespaces, sessions), and
 //! a call that blocks for ever must be one that somebody else can end. So the kinds matrix has processes of this program:
-//! each does what it is told, forks another that shares all its descriptors (`fork`), becomes another program (`exec`), or
-//! hands a descriptor to the process of the ring (`send`).
+//! each does what it is told, forks another that shares all its descriptors (`fork`), becomes another program (`exec`), starts one
+//! (`spawn`), or hands a descriptor to the process of the ring (`send`).
 //!
 //! A request is `ID VERB WORDS...`, an answer `ID RESULT ERRNO OUTS...`. The words of a call are those of [`words`].
 
@@ -23,13 +23,13 @@ use answer::Answer;
 
 fn main() -> ExitCode {
     let Some(channel) = std::env::args().nth(1).and_then(|word| word.parse().ok()) else {
-        eprintln!("usage: kinds CHANNEL");
+        eprintln!("usage: kinds-helper CHANNEL");
         return ExitCode::from(64);
     };
     match Server::new(channel).serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("kinds: {error}");
+            eprintln!("kinds-helper: {error}");
             ExitCode::FAILURE
         }
     }
@@ -96,6 +96,7 @@ impl Server {
             "call" => words::call(words)?,
             "fork" => return self.fork(number(words, 0)?),
             "exec" => exec(words)?,
+            "spawn" => spawn(words)?,
             "send" => send(words)?,
             "handle" => dispose(number(words, 0)?, nothing as *const () as usize),
             "ignore" => dispose(number(words, 0)?, libc::SIG_IGN),
@@ -140,19 +141,47 @@ fn number(words: &[&str], index: usize) -> Result<i32, String> {
     word.parse().map_err(|_| format!("no number: {word}"))
 }
 
-/// Another program in this process, which is not looked for in the path. The words are its arguments, in hexadecimal.
-fn exec(words: &[&str]) -> Result<Answer, String> {
-    let arguments: Result<Vec<CString>, String> = words
+/// A program's arguments, in hexadecimal.
+fn arguments(words: &[&str]) -> Result<Vec<CString>, String> {
+    words
         .iter()
         .map(|word| CString::new(memory::from_hex(word)?).map_err(|_| format!("a zero in {word}")))
-        .collect();
-    let arguments = arguments?;
+        .collect()
+}
+
+/// Another program in this process, which is not looked for in the path. The words are its arguments.
+fn exec(words: &[&str]) -> Result<Answer, String> {
+    let arguments = arguments(words)?;
     let mut pointers: Vec<_> = arguments.iter().map(|argument| argument.as_ptr()).collect();
     let program = *pointers.first().ok_or("no program")?;
     pointers.push(std::ptr::null());
     // SAFETY: all are pointers to C strings, which end with a null.
     unsafe { libc::execv(program, pointers.as_ptr()) };
     Ok(Answer::failed())
+}
+
+/// A program in a process of its own, which ends with this one. Its standard input never ends, and nobody reads its output.
+fn spawn(words: &[&str]) -> Result<Answer, String> {
+    let arguments = arguments(words)?;
+    // SAFETY: the process has one thread. In the child the calls take numbers and C strings, and its memory is its own.
+    unsafe {
+        match libc::fork() {
+            0 => {
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                let mut ends = [0; 2];
+                libc::pipe(ends.as_mut_ptr());
+                libc::dup2(ends[0], libc::STDIN_FILENO);
+                libc::dup2(libc::open(c"/dev/null".as_ptr(), libc::O_RDWR), libc::STDOUT_FILENO);
+                let mut pointers: Vec<_> =
+                    arguments.iter().map(|argument| argument.as_ptr()).collect();
+                pointers.push(std::ptr::null());
+                libc::execv(pointers[0], pointers.as_ptr());
+                libc::_exit(127)
+            }
+            -1 => Ok(Answer::failed()),
+            pid => Ok(Answer::of(pid.into())),
+        }
+    }
 }
 
 /// `send NAME FD`: hands a descriptor to whoever has bound that abstract name.

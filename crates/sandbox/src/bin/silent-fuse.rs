@@ -196,7 +196,9 @@ struct Request {
     opcode: u32,
     unique: u64,
     node: u64,
-    /// How many bytes a read or write is about.
+    /// Where a read or write begins.
+    offset: u64,
+    /// How many bytes it is about.
     bytes: u32,
 }
 
@@ -206,7 +208,10 @@ impl Request {
             opcode: u32::from_ne_bytes(bytes.get(4..8)?.try_into().ok()?),
             unique: u64::from_ne_bytes(bytes.get(8..16)?.try_into().ok()?),
             node: u64::from_ne_bytes(bytes.get(16..24)?.try_into().ok()?),
-            // Behind a header of 40 bytes, a handle and an offset.
+            // Behind a header of 40 bytes and a handle.
+            offset: bytes
+                .get(48..56)
+                .map_or(Some(0), |bytes| Some(u64::from_ne_bytes(bytes.try_into().ok()?)))?,
             bytes: bytes
                 .get(56..60)
                 .map_or(Some(0), |bytes| Some(u32::from_ne_bytes(bytes.try_into().ok()?)))?,
@@ -246,7 +251,8 @@ impl Server {
         let validity = self.validity_seconds.to_ne_bytes();
         Some(match request.opcode {
             opcode::READ if self.delays.of(opcode::READ).is_some() => {
-                Ok(vec![b'r'; request.bytes as usize])
+                let left = FILE_BYTES.saturating_sub(request.offset);
+                Ok(vec![b'r'; left.min(request.bytes.into()) as usize])
             }
             // How many were taken, and padding.
             opcode::WRITE => Ok([request.bytes.to_ne_bytes(), [0; 4]].concat()),

@@ -5,6 +5,7 @@
 //! `IOSQE_ASYNC` its CQE comes before the file is released, so that the next open waits instead, the end of the process
 //! loses the output, and on 7.3 everything that the thread gives to a worker waits behind it. What has none of that is close(2).
 
+use super::kind::is_miscellaneous;
 use super::FileKind;
 use std::collections::VecDeque;
 use std::io;
@@ -72,6 +73,8 @@ pub(crate) fn waits(kind: FileKind, number: RawFd) -> bool {
         FileKind::Socket => lingers(number),
         // fanotify and inotify wait until nobody looks at their marks any more (11 ms were seen).
         FileKind::Anonymous => !is_let_go_at_once(number),
+        // tun takes its interface away, and waits until no packet of it is under way (18 ms were seen).
+        FileKind::PromptDevice => is_miscellaneous(number),
         _ => false,
     }
 }

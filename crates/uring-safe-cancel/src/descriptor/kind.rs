@@ -105,10 +105,11 @@ pub(crate) fn look(number: RawFd) -> Look {
     Look { kind, identity: (device, status.stx_ino) }
 }
 
+const MEMORY: u32 = 1;
+const MISCELLANEOUS: u32 = 10;
+
 /// By the numbers of Documentation/admin-guide/devices.txt, which never change.
 fn is_prompt(major: u32, minor: u32) -> bool {
-    const MEMORY: u32 = 1;
-    const MISCELLANEOUS: u32 = 10;
     match major {
         // null, zero, full, random (which never waits once the system has booted), urandom.
         MEMORY => matches!(minor, 3 | 5 | 7 | 8 | 9),
@@ -116,6 +117,12 @@ fn is_prompt(major: u32, minor: u32) -> bool {
         MISCELLANEOUS => minor == 200,
         _ => false,
     }
+}
+
+/// Whether a device is no part of the memory: of those that never wait tun alone.
+pub(super) fn is_miscellaneous(number: RawFd) -> bool {
+    status(number, &mut Status::uninit())
+        .map_or(true, |status| status.stx_rdev_major == MISCELLANEOUS)
 }
 
 /// Where a look is put: 256 bytes, which are worth not moving about.
