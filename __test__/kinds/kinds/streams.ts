@@ -25,7 +25,7 @@ const LINGER_SECONDS = 1
 /** Small, so that few bytes fill it. The kernel doubles it. */
 const BUFFER_BYTES = 16_384
 /** A few of them are longer than a peer takes to say that it has room. */
-const ACKNOWLEDGED_MILLISECONDS = 15
+const ACKNOWLEDGED_MILLISECONDS = 40
 
 /** Two one-way streams: `reader` is the end of the one, `writer` of the other. */
 async function twoPipes(world: Calls, isNonblocking: boolean): Promise<Made> {
