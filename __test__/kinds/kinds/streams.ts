@@ -24,6 +24,8 @@ const [SOL_SOCKET, SO_SNDBUF, SO_RCVBUF, SO_LINGER] = [1, 7, 8, 13]
 const LINGER_SECONDS = 1
 /** Small, so that few bytes fill it. The kernel doubles it. */
 const BUFFER_BYTES = 16_384
+/** A few of them are longer than a peer takes to say that it has room. */
+const ACKNOWLEDGED_MILLISECONDS = 40
 
 /** Two one-way streams: `reader` is the end of the one, `writer` of the other. */
 async function twoPipes(world: Calls, isNonblocking: boolean): Promise<Made> {
@@ -125,7 +127,8 @@ async function tcp(world: Calls, isNonblocking: boolean): Promise<Made> {
   const ours = await world.must('accept4', listener, 0, 0, 0)
   await world.must('close', listener)
   await setNonblocking(world, ours, isNonblocking)
-  return between(world, { reader: ours, writer: ours, source: peer, sink: peer })
+  const made = between(world, { reader: ours, writer: ours, source: peer, sink: peer })
+  return { ...made, fill: () => fill(world, ours, undefined, ACKNOWLEDGED_MILLISECONDS) }
 }
 
 /** A close waits until the peer has all that was sent, or for so long. */

@@ -40,14 +40,19 @@ const LOOK_MILLISECONDS = 3
 export const FILLING = '48'
 
 /** Fills until it stays full; resolves to the number of bytes. */
-export async function fill(world: Calls, fd: number, piece = 4096): Promise<number> {
+export async function fill(
+  world: Calls,
+  fd: number,
+  piece = 4096,
+  pause = LOOK_MILLISECONDS,
+): Promise<number> {
   let total = 0
   for (let looks = 0; looks < FULL_LOOKS; looks += 1) {
     const { result } = await world.ask('fill', fd, piece)
     if (result < 0) throw new Error('it cannot be filled')
     total += result
     if (result > 0) looks = 0
-    await delay(LOOK_MILLISECONDS)
+    await delay(pause)
   }
   return total
 }
