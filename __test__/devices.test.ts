@@ -35,17 +35,20 @@ const ROW: Row = {
 const OTHER: Row = { name: 'a write', fault: 'A1', run: () => Promise.resolve({}) }
 const DEVICE: Device = { name: 'line', what: 'a line', rows: [ROW, OTHER] }
 
-function passOf(observed: Observed, gap = 12): Pass {
-  return { observed, milliseconds: 100, gap, runs: 1 }
+function passOf(observed: Observed, gap = 12, asleep = gap): Pass {
+  return { observed, milliseconds: 100, gap, asleep, runs: 1 }
 }
 
 function rowResult(
   row: Row,
   ring: Observed,
-  more: { gap?: number; fsGap?: number; plain?: Observed } = {},
+  more: { gap?: number; asleep?: number; fsGap?: number; plain?: Observed } = {},
 ): RowResult {
-  const { gap = 12, fsGap = 12, plain = { read: '"hello"' } } = more
-  return { row: row.name, ways: { plain: passOf(plain), fs: passOf(plain, fsGap), ring: passOf(ring, gap) } }
+  const { gap = 12, asleep = gap, fsGap = 12, plain = { read: '"hello"' } } = more
+  return {
+    row: row.name,
+    ways: { plain: passOf(plain), fs: passOf(plain, fsGap), ring: passOf(ring, gap, asleep) },
+  }
 }
 
 const GOOD: Observed = { cancelled: 'TimeoutError', read: '"hello"' }
@@ -71,10 +74,15 @@ test('a row fails where the ring sees what is not right, or does not see it', (t
 
 test('a gap of the event loop fails, unless the loop had as long a one beside the others, or the row says why', (t) => {
   const held = rowResult(ROW, GOOD, { gap: 2338 })
-  t.deepEqual(problemsOf(ROW, held), ['the event loop was held for 2338 ms (beside the others: 12 ms)'])
+  t.deepEqual(problemsOf(ROW, held), [
+    'the event loop was held for 2338 ms, 2338 ms in one call (beside the others: 12 ms)',
+  ])
   t.deepEqual(problemsOf(ROW, rowResult(ROW, GOOD, { gap: 50 })), [])
   t.is(problemsOf(ROW, rowResult(ROW, GOOD, { gap: 51 })).length, 1)
   t.deepEqual(problemsOf(ROW, rowResult(ROW, GOOD, { gap: 80, fsGap: 90 })), [], 'the machine was busy')
+  t.deepEqual(problemsOf(ROW, rowResult(ROW, GOOD, { gap: 99, asleep: 0 })), [], 'no call held it')
+  t.is(problemsOf(ROW, rowResult(ROW, GOOD, { gap: 99, asleep: 60 })).length, 1)
+  t.is(problemsOf(ROW, rowResult(ROW, GOOD, { gap: 300, asleep: 0 })).length, 1, 'no host is as busy as that')
   t.deepEqual(problemsOf({ ...ROW, heldBecause: 'of that' }, held), [])
 })
 

@@ -3,7 +3,18 @@ import type { StepResult } from '../kernels/job.js'
 import type { Booted, NotHeld } from '../kernels/outcome.js'
 import { judge as judgeOthers } from '../kernels/verdict.js'
 import { type Plan, stepName } from './plan.js'
-import { LONGEST_GAP, type Observed, type Row, type RowResult, titleOf, type WayName, WAYS } from './row.js'
+import {
+  LONGEST_BUSY,
+  LONGEST_GAP,
+  LONGEST_SLEEP,
+  type Observed,
+  type Pass,
+  type Row,
+  type RowResult,
+  titleOf,
+  type WayName,
+  WAYS,
+} from './row.js'
 
 /** A kernel on which rows ran. */
 export interface OnKernel extends Booted {
@@ -67,7 +78,7 @@ export function problemsOf(row: Row, { ways }: RowResult): string[] {
   return [
     ...differences(row, ways.ring.observed, ways),
     ...wrongs(row, ways.ring.observed),
-    ...gapOf(row, ways.ring.gap, Math.max(0, ways.fs?.gap ?? 0, ways.plain?.gap ?? 0)),
+    ...gapOf(row, ways.ring, Math.max(0, ways.fs?.gap ?? 0, ways.plain?.gap ?? 0)),
   ]
 }
 
@@ -94,9 +105,11 @@ function wrongs({ right = {} }: Row, ring: Observed): string[] {
 }
 
 /** Where the loop had a longer one while it only waited for the others, in the same row, the machine was as busy as that. */
-function gapOf({ heldBecause }: Row, gap: number, beside: number): string[] {
+function gapOf({ heldBecause }: Row, { gap, asleep }: Pass, beside: number): string[] {
   if (heldBecause !== undefined || gap <= Math.max(LONGEST_GAP, beside)) return []
-  return [`the event loop was held for ${gap} ms (beside the others: ${beside} ms)`]
+  // Who slept in no call was kept from running by others, within limits.
+  if (asleep < LONGEST_SLEEP && gap <= LONGEST_BUSY) return []
+  return [`the event loop was held for ${gap} ms, ${asleep} ms in one call (beside the others: ${beside} ms)`]
 }
 
 /** Whether the step of that name runs rows. */
