@@ -23,6 +23,8 @@ const RESCUE_MILLISECONDS = 3000
 const TIMEOUT_MILLISECONDS = 300
 /** close(2), by its number on x64. */
 const CLOSE = 3
+/** The kernel's own default is half a minute. */
+const CLOSING_WAIT = { hundredths: 100, default: 3000 }
 const NOTHING = Buffer.alloc(0)
 const EXITS = fileURLToPath(new URL('../guest/exits.js', import.meta.url))
 
@@ -204,6 +206,32 @@ export function stallRows(line: Line): Row[] {
         return { taken: written(result, unsent), closed, ended, arrived }
       },
       right: { closed: 'ok', arrived: WHOLE },
+    },
+    {
+      name: 'a close whose output nobody takes, for the second that closing_wait is set to',
+      fault: 'A7',
+      async run(way, lab) {
+        const peer = await prepare(line, lab)
+        await lab.shell(`descriptors closing-wait ${path} ${CLOSING_WAIT.hundredths}`)
+        const fd = await way.open(path, FLAGS | O_NONBLOCK)
+        await peer.hold()
+        await peer.rescue(RESCUE_MILLISECONDS)
+        const result = await way.write(fd, pattern(unsent), { timeout: TIMEOUT_MILLISECONDS })
+        const closed = await lab.watch(() => way.close(fd))
+        const ended = await howEnded(peer)
+        await peer.drain()
+        // The driver gives up the rest: how much has gone out before is chance, and no more is sure than that it is the beginning.
+        const arrived = await peer.received(0)
+        await lab.shell(`descriptors closing-wait ${path} ${CLOSING_WAIT.default}`)
+        const isIntact = !arrived.includes('damaged')
+        return {
+          taken: written(result, unsent),
+          closed,
+          ended,
+          arrived: isIntact ? 'the beginning' : arrived,
+        }
+      },
+      right: { closed: 'ok', ended: BY_ITSELF, arrived: 'the beginning' },
     },
     {
       name: 'other work while a close waits for unsent output',
