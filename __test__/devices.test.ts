@@ -1,6 +1,7 @@
 /** What `npm run test:devices` makes of what it reads. (That devices do what its rows say, only it shows itself.) */
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,12 +11,20 @@ import test from 'ava'
 import { Arrivals, PATTERN } from '../scripts/devices/arrivals.js'
 import { Channel } from '../scripts/devices/channels.js'
 import { CHANNELS, CONTROL, machineArguments, MONITOR } from '../scripts/devices/machine.js'
+import { Sleeps } from '../scripts/devices/guest/sleeps.js'
 import { isLate, LATE, MODULES } from '../scripts/devices/modules.js'
 import { parseOptions } from '../scripts/devices/options.js'
 import { planFor, stepName } from '../scripts/devices/plan.js'
 import { formatReport } from '../scripts/devices/report.js'
 import { Rescue } from '../scripts/devices/rescue.js'
-import type { Device, Observed, Pass, Row, RowResult } from '../scripts/devices/row.js'
+import {
+  type Device,
+  LONGEST_SLEEP,
+  type Observed,
+  type Pass,
+  type Row,
+  type RowResult,
+} from '../scripts/devices/row.js'
 import { DEVICES } from '../scripts/devices/rows/index.js'
 import { arrival, WHOLE } from '../scripts/devices/rows/peer.js'
 import { judge, judgeRows, type OnKernel, problemsOf } from '../scripts/devices/verdict.js'
@@ -84,6 +93,26 @@ test('a gap of the event loop fails, unless the loop had as long a one beside th
   t.is(problemsOf(ROW, rowResult(ROW, GOOD, { gap: 99, asleep: 60 })).length, 1)
   t.is(problemsOf(ROW, rowResult(ROW, GOOD, { gap: 300, asleep: 0 })).length, 1, 'no host is as busy as that')
   t.deepEqual(problemsOf({ ...ROW, heldBecause: 'of that' }, held), [])
+})
+
+test('a thread beside it sees for how long the loop sleeps in one call, and not that it runs', (t) => {
+  const fifo = join(directoryFor(t), 'fifo')
+  execFileSync('mkfifo', [fifo])
+  const sleeps = new Sleeps()
+  let asleep = 0
+  // The other thread may not have begun to look at the first.
+  for (let attempt = 0; attempt < 20 && asleep < LONGEST_SLEEP; attempt += 1) {
+    const writer = spawn('/bin/sh', ['-c', 'sleep 0.3; echo >"$0"', fifo])
+    sleeps.begin()
+    readFileSync(fifo)
+    asleep = sleeps.end()
+    writer.unref()
+  }
+  t.true(asleep >= LONGEST_SLEEP, `${asleep} ms`)
+
+  sleeps.begin()
+  for (const start = performance.now(); performance.now() - start < 100;);
+  t.true(sleeps.end() < LONGEST_SLEEP)
 })
 
 test('a row whose comparison failed proves nothing, and fails', (t) => {

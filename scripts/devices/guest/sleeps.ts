@@ -6,15 +6,19 @@ import { readFileSync } from 'node:fs'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
 
 const LOOK_MILLISECONDS = 5
-/** epoll_wait and epoll_pwait, by their numbers on x64: there the loop waits for its next event. */
-const LOOPS_OWN = new Set(['232', '281'])
+/** epoll_wait and epoll_pwait, by their numbers on x64: there the loop waits for its next event. Without a number it is in no call. */
+const NOT_MEANT = new Set(['running', '232', '281', '-1'])
 
-/** Where both threads find what the other says. */
+/** Where both threads find what the other says: how many watches there are, which one is the last, and the longest of each. */
 const WATCHES = 0
-const LONGEST = 1
+const LAST = 1
+const NEVER_CHANGED = 2
+const LONGEST = 3
+/** What was seen of an earlier watch, and is told late, goes to its own place. */
+const PLACES = 64
 
 export class Sleeps {
-  readonly #shared = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
+  readonly #shared = new Int32Array(new SharedArrayBuffer((LONGEST + PLACES) * Int32Array.BYTES_PER_ELEMENT))
 
   constructor() {
     new Worker(new URL(import.meta.url), { workerData: this.#shared }).unref()
@@ -22,37 +26,39 @@ export class Sleeps {
 
   begin(): void {
     if (Atomics.add(this.#shared, WATCHES, 1) > 0) return
-    Atomics.store(this.#shared, LONGEST, 0)
+    const place = (Atomics.load(this.#shared, LAST) + 1) % PLACES
+    Atomics.store(this.#shared, LONGEST + place, 0)
+    Atomics.store(this.#shared, LAST, place)
     Atomics.notify(this.#shared, WATCHES)
   }
 
   /** The longest so far, in milliseconds. */
   end(): number {
     Atomics.sub(this.#shared, WATCHES, 1)
-    return Atomics.load(this.#shared, LONGEST)
+    return Atomics.load(this.#shared, LONGEST + Atomics.load(this.#shared, LAST))
   }
 }
 
 /** The call that the process's first thread sleeps in, with its arguments; undefined where it runs, or may. */
 function sleepsIn(): string | undefined {
   const text = readFileSync(`/proc/${process.pid}/syscall`, 'utf8').trim()
-  return text === 'running' || LOOPS_OWN.has(text.split(' ')[0] ?? '') ? undefined : text
+  return NOT_MEANT.has(text.split(' ')[0] ?? '') ? undefined : text
 }
 
 function look(shared: Int32Array): never {
-  let call: string | undefined
-  let since = 0
+  let last: { place: number; call: string | undefined; since: number } | undefined
   for (;;) {
-    // What was seen before the pause is no part of what comes.
-    if (Atomics.wait(shared, WATCHES, 0) === 'ok') call = undefined
+    Atomics.wait(shared, WATCHES, 0)
+    const place = Atomics.load(shared, LAST)
     const now = performance.now()
-    const seen = sleepsIn()
-    if (seen === undefined || seen !== call) since = now
-    else if (now - since > Atomics.load(shared, LONGEST))
-      Atomics.store(shared, LONGEST, Math.round(now - since))
-    call = seen
-    // Nothing is ever there: a pause.
-    Atomics.wait(shared, LONGEST, Atomics.load(shared, LONGEST), LOOK_MILLISECONDS)
+    const call = sleepsIn()
+    if (last === undefined || call === undefined || call !== last.call || place !== last.place) {
+      last = { place, call, since: now }
+    } else {
+      const at = LONGEST + place
+      Atomics.store(shared, at, Math.max(Atomics.load(shared, at), Math.round(now - last.since)))
+    }
+    Atomics.wait(shared, NEVER_CHANGED, 0, LOOK_MILLISECONDS)
   }
 }
 

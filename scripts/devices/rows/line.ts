@@ -282,10 +282,11 @@ export function stallRows(line: Line): Row[] {
       name: 'an open while another process closes it',
       fault: 'F1',
       async run(way, lab) {
+        // Before the rescue begins to count: a process takes an emulated machine seconds to start.
+        const other = await lab.other()
         const peer = await prepare(line, lab)
         await peer.hold()
         await peer.rescue(RESCUE_MILLISECONDS)
-        const other = await lab.other()
         const theirs = await other.open(path, FLAGS | O_NONBLOCK)
         await other.write(theirs, pattern(unsent))
         const closing = other.close(theirs)
