@@ -272,6 +272,10 @@ test('page: rows of every kernel with what each way saw, and what is not there',
   t.regex(page, /^# On real devices\n\nWritten by `npm run test:devices` on 2026-11-27, never by hand/)
   t.regex(page, /\| 6\.12\.118\+deb13-amd64 \| 6\.12\.118-1 \| 2 \| 0 \| gpio \(not built\) \|/)
   t.regex(page, /\| 7 \| missing: none listed \|/)
+  t.regex(
+    page,
+    /## What is not done\n\n\| device \| what \| why not \|\n[^]*\| usb serial \| a write that cannot be taken/,
+  )
 })
 
 test('arrivals: what is missing, too many, or swapped is seen', async (t) => {

@@ -1,5 +1,6 @@
 /** docs/devices.md, from a run. */
 import { failureOf, testsOn } from '../kernels/outcome.js'
+import { NOT_DONE } from './not-done.js'
 import { LONGEST_BUSY, LONGEST_GAP, LONGEST_SLEEP, type Pass, titleOf } from './row.js'
 import { DEVICES } from './rows/index.js'
 import { judgeRows, isKernel, type JudgedRow, type OnKernel, type Outcome } from './verdict.js'
@@ -47,6 +48,13 @@ less than ${LONGEST_SLEEP} in any one system call ("asleep", seen by another thr
 ${table(['kernel', 'Debian', 'rows held', 'failed', 'not there', 'tests beside them', 'seconds'], outcomes.map(kernelCells))}
 
 ${sections.join('\n\n')}
+
+## What is not done
+
+${table(
+  ['device', 'what', 'why not'],
+  NOT_DONE.map(({ device, what, why }) => [device, what, why]),
+)}
 `
 }
 
