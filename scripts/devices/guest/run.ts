@@ -18,7 +18,7 @@ import { Watch } from './gap.js'
 import { Shell } from './shell.js'
 import { Sleeps } from './sleeps.js'
 import { killAll, start } from './started.js'
-import { plainWay, wayOf, wordOf } from './ways.js'
+import { keepIdle, plainWay, wayOf, wordOf } from './ways.js'
 
 /** An emulated machine on a busy host has gaps of its own: what is longer is measured anew, so often at most. */
 const MOST_RUNS = 3
@@ -92,7 +92,7 @@ async function pass(row: Row, name: WayName, means: Means): Promise<Pass> {
     hang,
   ])
   const observed = ended === 'hangs' ? { error: `not over after ${ROW_MILLISECONDS / 1000} s` } : ended
-  killAll()
+  killAll(keepIdle(!('error' in observed)))
   const { milliseconds, gap, asleep } = lab.watched
   return { observed, milliseconds: Math.round(milliseconds), gap: Math.round(gap), asleep, runs: 1 }
 }
