@@ -27,7 +27,7 @@ import {
 } from '../scripts/devices/row.js'
 import { DEVICES } from '../scripts/devices/rows/index.js'
 import { arrival, WHOLE } from '../scripts/devices/rows/peer.js'
-import { judge, judgeRows, type OnKernel, problemsOf } from '../scripts/devices/verdict.js'
+import { hasWrongClock, judge, judgeRows, type OnKernel, problemsOf } from '../scripts/devices/verdict.js'
 import type { StepResult } from '../scripts/kernels/job.js'
 import { UsageError } from '../scripts/kernels/options.js'
 import { candidates } from '../scripts/kernels/package-names.js'
@@ -187,6 +187,11 @@ test('verdict: lines that are no rows are none', (t) => {
     rows.map(({ result }) => result),
     [undefined, undefined],
   )
+})
+
+test('a guest whose clock ran faster than its host can have is known by it', (t) => {
+  t.false(hasWrongClock(booted(SOUND, { seconds: 40 })))
+  t.true(hasWrongClock(booted(SOUND, { seconds: 984 })))
 })
 
 test('verdict: without a kernel nothing was shown', (t) => {

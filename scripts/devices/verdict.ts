@@ -27,6 +27,14 @@ export function isKernel(outcome: Outcome): outcome is OnKernel {
   return 'transcript' in outcome
 }
 
+/**
+ * Whether steps took longer, by the guest's clock, than the whole of it by the host's: a host that is busy while a kernel measures
+ * how fast its clock is makes it err by ten times and more, and then everything there is over before it began.
+ */
+export function hasWrongClock({ transcript, seconds }: OnKernel): boolean {
+  return transcript.results.reduce((sum, result) => sum + result.seconds, 0) > seconds
+}
+
 export interface JudgedRow {
   device: string
   row: Row
