@@ -267,16 +267,18 @@ export function stallRows(line: Line): Row[] {
       async run(way, lab) {
         const peer = await prepare(line, lab)
         await peer.hold()
-        await peer.rescue(RESCUE_MILLISECONDS)
         const child = lab.start(process.execPath, EXITS, way.name, path, String(unsent))
-        const result = await child.line()
+        const taken = await child.line()
+        // Once there is unsent output: a process takes an emulated machine seconds to start.
+        await peer.rescue(RESCUE_MILLISECONDS)
+        const closed = await child.line()
         const status = await child.ended
-        await howEnded(peer)
+        const ended = await howEnded(peer)
         await peer.drain()
         const arrived = await peer.received(unsent)
-        return { result, status: String(status), arrived }
+        return { taken, closed, ended, status: String(status), arrived }
       },
-      right: { result: `${unsent} ok`, status: '0', arrived: WHOLE },
+      right: { taken: String(unsent), closed: 'ok', ended: 'by the rescue', status: '0', arrived: WHOLE },
     },
     {
       name: 'an open while another process closes it',
