@@ -11,6 +11,8 @@ const { O_DIRECT, O_RDONLY, O_RDWR } = constants
 const BYTES = 1 << 20
 /** More than the blocks of any disk. */
 const ALIGNMENT = 4096
+/** Longer than the disk takes. */
+const LONG = 60_000
 
 interface Disk {
   path: string
@@ -45,8 +47,11 @@ const wordOf = (error: unknown) => {
 }
 
 /** The ring's own memory is aligned as direct reads want it; the others' is not, and they read through the page cache. */
-async function readDirect(way: Way, lab: Lab, path: string, timeout: number): Promise<string> {
-  const fd = await way.open(path, way.name === 'ring' ? O_RDONLY | O_DIRECT : O_RDONLY)
+function openDisk(way: Way, path: string): Promise<number> {
+  return way.open(path, way.name === 'ring' ? O_RDWR | O_DIRECT : O_RDWR)
+}
+
+async function readDirect(way: Way, lab: Lab, fd: number, timeout = LONG): Promise<string> {
   try {
     if (way.name !== 'ring') {
       const { count, error } = await way.read(fd, BYTES)
@@ -62,8 +67,7 @@ async function readDirect(way: Way, lab: Lab, path: string, timeout: number): Pr
 }
 
 /** The others' bytes are in the page cache then, and go to the disk with the close. */
-async function writeDirect(way: Way, lab: Lab, path: string, timeout: number): Promise<string> {
-  const fd = await way.open(path, way.name === 'ring' ? O_RDWR | O_DIRECT : O_RDWR)
+async function writeDirect(way: Way, lab: Lab, fd: number, timeout = LONG): Promise<string> {
   try {
     if (way.name !== 'ring') {
       const { count, error } = await way.write(fd, pattern(BYTES))
@@ -80,6 +84,24 @@ async function writeDirect(way: Way, lab: Lab, path: string, timeout: number): P
   }
 }
 
+/** Pulls the disk out once the operation is on its way: a disk that is gone before has no size, and is at its end. */
+async function unplugUnder(
+  way: Way,
+  lab: Lab,
+  { path, id }: Disk,
+  operation: typeof readDirect,
+): Promise<string> {
+  const fd = await openDisk(way, path)
+  const result = await lab.watch(async () => {
+    const pending = operation(way, lab, fd)
+    await lab.ring.nop()
+    await lab.host(`monitor device_del ${id}`)
+    return await pending
+  })
+  await lab.until(`the end of ${path}`, () => !isThere(path))
+  return result
+}
+
 /** What is on the disk, and not in the page cache. */
 async function found(lab: Lab, path: string): Promise<string> {
   const fd = await lab.ring.open(path, O_RDONLY | O_DIRECT)
@@ -92,14 +114,15 @@ async function found(lab: Lab, path: string): Promise<string> {
 }
 
 function diskRows(disk: Disk): Row[] {
-  const { path, id, unplugged } = disk
+  const { path, unplugged } = disk
   return [
     {
       name: 'a direct read of a MiB, cancelled while the disk is at it',
       async run(way, lab) {
         await ready(lab, disk)
         // No disk lets go of what it has begun: the bytes come, whole, and the cancel changes nothing.
-        return { read: await lab.watch(() => readDirect(way, lab, path, 100)) }
+        const fd = await openDisk(way, path)
+        return { read: await lab.watch(() => readDirect(way, lab, fd, 100)) }
       },
       right: { read: `${BYTES} bytes` },
     },
@@ -108,7 +131,8 @@ function diskRows(disk: Disk): Row[] {
       async run(way, lab) {
         await ready(lab, disk)
         await lab.shell(`dd if=/dev/zero of=${path} bs=${ALIGNMENT} count=1 conv=fsync 2>/dev/null`)
-        const taken = await lab.watch(() => writeDirect(way, lab, path, 100))
+        const fd = await openDisk(way, path)
+        const taken = await lab.watch(() => writeDirect(way, lab, fd, 100))
         return { taken, found: await found(lab, path) }
       },
       right: { taken: `${BYTES} bytes`, found: 'as written' },
@@ -119,7 +143,7 @@ function diskRows(disk: Disk): Row[] {
         await ready(lab, disk)
         const other = await way.another()
         const [one = '', second = ''] = await lab.watch(() =>
-          Promise.all([way, other].map((reader) => readDirect(reader, lab, path, 60_000))),
+          Promise.all([way, other].map(async (who) => readDirect(who, lab, await openDisk(who, path)))),
         )
         return { one, other: second }
       },
@@ -129,13 +153,7 @@ function diskRows(disk: Disk): Row[] {
       name: 'unplugged while a direct read is pending',
       async run(way, lab) {
         await ready(lab, disk)
-        const result = await lab.watch(async () => {
-          const pending = readDirect(way, lab, path, 60_000)
-          await lab.host(`monitor device_del ${id}`)
-          return await pending
-        })
-        await lab.until(`the end of ${path}`, () => !isThere(path))
-        return { read: result }
+        return { read: await unplugUnder(way, lab, disk, readDirect) }
       },
       right: { read: unplugged },
       differs: {
@@ -148,15 +166,10 @@ function diskRows(disk: Disk): Row[] {
       ways: ['ring'],
       async run(way, lab) {
         await ready(lab, disk)
-        const result = await lab.watch(async () => {
-          const pending = writeDirect(way, lab, path, 60_000)
-          await lab.host(`monitor device_del ${id}`)
-          return await pending
-        })
-        await lab.until(`the end of ${path}`, () => !isThere(path))
-        return { taken: result }
+        return { taken: await unplugUnder(way, lab, disk, writeDirect) }
       },
-      right: { taken: unplugged },
+      // Who comes when it is gone already finds a disk that has no room.
+      right: { taken: `${unplugged}|ENOSPC` },
     },
   ]
 }
@@ -168,7 +181,8 @@ export const NVME: Device = {
     path: '/dev/nvme0n1',
     plug: 'nvme',
     id: 'nvme0',
-    unplugged: `${BYTES} bytes|EIO|ENODEV|ENXIO`,
+    // Nothing is there to read once it is gone.
+    unplugged: `(0|${BYTES}) bytes|EIO|ENODEV|ENXIO`,
   }),
 }
 
