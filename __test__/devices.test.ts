@@ -110,9 +110,13 @@ test('a thread beside it sees for how long the loop sleeps in one call, and not 
   }
   t.true(asleep >= LONGEST_SLEEP, `${asleep} ms`)
 
-  sleeps.begin()
-  for (const start = performance.now(); performance.now() - start < 100;);
-  t.true(sleeps.end() < LONGEST_SLEEP)
+  // A collection of garbage sleeps until its helpers have run, which a busy machine may put off.
+  for (let attempt = 0; attempt < 20 && asleep >= LONGEST_SLEEP; attempt += 1) {
+    sleeps.begin()
+    for (const start = performance.now(); performance.now() - start < 100;);
+    asleep = sleeps.end()
+  }
+  t.true(asleep < LONGEST_SLEEP, `${asleep} ms`)
 })
 
 test('a row whose comparison failed proves nothing, and fails', (t) => {
