@@ -1,6 +1,7 @@
 /** What `npm run test:devices` makes of what it reads. (That devices do what its rows say, only it shows itself.) */
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,15 +11,23 @@ import test from 'ava'
 import { Arrivals, PATTERN } from '../scripts/devices/arrivals.js'
 import { Channel } from '../scripts/devices/channels.js'
 import { CHANNELS, CONTROL, machineArguments, MONITOR } from '../scripts/devices/machine.js'
+import { Sleeps } from '../scripts/devices/guest/sleeps.js'
 import { isLate, LATE, MODULES } from '../scripts/devices/modules.js'
 import { parseOptions } from '../scripts/devices/options.js'
 import { planFor, stepName } from '../scripts/devices/plan.js'
 import { formatReport } from '../scripts/devices/report.js'
 import { Rescue } from '../scripts/devices/rescue.js'
-import type { Device, Observed, Pass, Row, RowResult } from '../scripts/devices/row.js'
+import {
+  type Device,
+  LONGEST_SLEEP,
+  type Observed,
+  type Pass,
+  type Row,
+  type RowResult,
+} from '../scripts/devices/row.js'
 import { DEVICES } from '../scripts/devices/rows/index.js'
 import { arrival, WHOLE } from '../scripts/devices/rows/peer.js'
-import { judge, judgeRows, type OnKernel, problemsOf } from '../scripts/devices/verdict.js'
+import { hasWrongClock, judge, judgeRows, type OnKernel, problemsOf } from '../scripts/devices/verdict.js'
 import type { StepResult } from '../scripts/kernels/job.js'
 import { UsageError } from '../scripts/kernels/options.js'
 import { candidates } from '../scripts/kernels/package-names.js'
@@ -35,17 +44,20 @@ const ROW: Row = {
 const OTHER: Row = { name: 'a write', fault: 'A1', run: () => Promise.resolve({}) }
 const DEVICE: Device = { name: 'line', what: 'a line', rows: [ROW, OTHER] }
 
-function passOf(observed: Observed, gap = 12): Pass {
-  return { observed, milliseconds: 100, gap, runs: 1 }
+function passOf(observed: Observed, gap = 12, asleep = gap): Pass {
+  return { observed, milliseconds: 100, gap, asleep, runs: 1 }
 }
 
 function rowResult(
   row: Row,
   ring: Observed,
-  more: { gap?: number; fsGap?: number; plain?: Observed } = {},
+  more: { gap?: number; asleep?: number; fsGap?: number; plain?: Observed } = {},
 ): RowResult {
-  const { gap = 12, fsGap = 12, plain = { read: '"hello"' } } = more
-  return { row: row.name, ways: { plain: passOf(plain), fs: passOf(plain, fsGap), ring: passOf(ring, gap) } }
+  const { gap = 12, asleep = gap, fsGap = 12, plain = { read: '"hello"' } } = more
+  return {
+    row: row.name,
+    ways: { plain: passOf(plain), fs: passOf(plain, fsGap), ring: passOf(ring, gap, asleep) },
+  }
 }
 
 const GOOD: Observed = { cancelled: 'TimeoutError', read: '"hello"' }
@@ -71,11 +83,40 @@ test('a row fails where the ring sees what is not right, or does not see it', (t
 
 test('a gap of the event loop fails, unless the loop had as long a one beside the others, or the row says why', (t) => {
   const held = rowResult(ROW, GOOD, { gap: 2338 })
-  t.deepEqual(problemsOf(ROW, held), ['the event loop was held for 2338 ms (beside the others: 12 ms)'])
+  t.deepEqual(problemsOf(ROW, held), [
+    'the event loop was held for 2338 ms, 2338 ms in one call (beside the others: 12 ms)',
+  ])
   t.deepEqual(problemsOf(ROW, rowResult(ROW, GOOD, { gap: 50 })), [])
   t.is(problemsOf(ROW, rowResult(ROW, GOOD, { gap: 51 })).length, 1)
   t.deepEqual(problemsOf(ROW, rowResult(ROW, GOOD, { gap: 80, fsGap: 90 })), [], 'the machine was busy')
+  t.deepEqual(problemsOf(ROW, rowResult(ROW, GOOD, { gap: 99, asleep: 0 })), [], 'no call held it')
+  t.is(problemsOf(ROW, rowResult(ROW, GOOD, { gap: 99, asleep: 60 })).length, 1)
+  t.is(problemsOf(ROW, rowResult(ROW, GOOD, { gap: 300, asleep: 0 })).length, 1, 'no host is as busy as that')
   t.deepEqual(problemsOf({ ...ROW, heldBecause: 'of that' }, held), [])
+})
+
+test('a thread beside it sees for how long the loop sleeps in one call, and not that it runs', (t) => {
+  const fifo = join(directoryFor(t), 'fifo')
+  execFileSync('mkfifo', [fifo])
+  const sleeps = new Sleeps()
+  let asleep = 0
+  // The other thread may not have begun to look at the first.
+  for (let attempt = 0; attempt < 20 && asleep < LONGEST_SLEEP; attempt += 1) {
+    const writer = spawn('/bin/sh', ['-c', 'sleep 0.3; echo >"$0"', fifo])
+    sleeps.begin()
+    readFileSync(fifo)
+    asleep = sleeps.end()
+    writer.unref()
+  }
+  t.true(asleep >= LONGEST_SLEEP, `${asleep} ms`)
+
+  // A collection of garbage sleeps until its helpers have run, which a busy machine may put off.
+  for (let attempt = 0; attempt < 20 && asleep >= LONGEST_SLEEP; attempt += 1) {
+    sleeps.begin()
+    for (const start = performance.now(); performance.now() - start < 100;);
+    asleep = sleeps.end()
+  }
+  t.true(asleep < LONGEST_SLEEP, `${asleep} ms`)
 })
 
 test('a row whose comparison failed proves nothing, and fails', (t) => {
@@ -150,6 +191,11 @@ test('verdict: lines that are no rows are none', (t) => {
     rows.map(({ result }) => result),
     [undefined, undefined],
   )
+})
+
+test('a guest whose clock ran faster than its host can have is known by it', (t) => {
+  t.false(hasWrongClock(booted(SOUND, { seconds: 40 })))
+  t.true(hasWrongClock(booted(SOUND, { seconds: 984 })))
 })
 
 test('verdict: without a kernel nothing was shown', (t) => {
@@ -235,6 +281,10 @@ test('page: rows of every kernel with what each way saw, and what is not there',
   t.regex(page, /^# On real devices\n\nWritten by `npm run test:devices` on 2026-11-27, never by hand/)
   t.regex(page, /\| 6\.12\.118\+deb13-amd64 \| 6\.12\.118-1 \| 2 \| 0 \| gpio \(not built\) \|/)
   t.regex(page, /\| 7 \| missing: none listed \|/)
+  t.regex(
+    page,
+    /## What is not done\n\n\| device \| what \| why not \|\n[^]*\| usb serial \| a write that cannot be taken/,
+  )
 })
 
 test('arrivals: what is missing, too many, or swapped is seen', async (t) => {

@@ -26,7 +26,7 @@ import { DEFAULT_SERIES, HELP, type Options, parseOptions } from './options.js'
 import { type Plan, planFor } from './plan.js'
 import { describeRow, formatReport } from './report.js'
 import { titleOf } from './row.js'
-import { judge, judgeRows, type OnKernel, type Outcome } from './verdict.js'
+import { hasWrongClock, judge, judgeRows, type OnKernel, type Outcome } from './verdict.js'
 
 /** EX_USAGE and EX_UNAVAILABLE of sysexits.h. */
 const Exit = { HELD: 0, FAILED: 1, USAGE: 64, UNAVAILABLE: 69 } as const
@@ -187,11 +187,13 @@ class Run {
   /** Boots a kernel; again, for all of it, where QEMU was at fault: devices remember what was done to them. */
   async #boot(kernel: Kernel, archive: string, plan: Plan, attempt = 1): Promise<OnKernel> {
     const outcome = await this.#bootOnce(kernel, archive, plan)
-    if (!outcome.transcript.isEmulatorsFault || attempt === BOOT_ATTEMPTS) return outcome
-    const { tail } = outcome.transcript
-    say(
-      `${kernel.series}: QEMU broke the kernel's code (int3); boot ${attempt + 1} of ${BOOT_ATTEMPTS}\n${tail}`,
-    )
+    const { isEmulatorsFault, tail } = outcome.transcript
+    const faults = [
+      ...(isEmulatorsFault ? [`QEMU broke the kernel's code (int3)\n${tail}`] : []),
+      ...(hasWrongClock(outcome) ? ["the guest's clock runs wrong"] : []),
+    ]
+    if (faults.length === 0 || attempt === BOOT_ATTEMPTS) return outcome
+    say(`${kernel.series}: boot ${attempt + 1} of ${BOOT_ATTEMPTS}: ${faults.join('; ')}`)
     return this.#boot(kernel, archive, plan, attempt + 1)
   }
 

@@ -1,6 +1,7 @@
 /** docs/devices.md, from a run. */
 import { failureOf, testsOn } from '../kernels/outcome.js'
-import { LONGEST_GAP, type Pass, titleOf } from './row.js'
+import { NOT_DONE } from './not-done.js'
+import { LONGEST_BUSY, LONGEST_GAP, LONGEST_SLEEP, type Pass, titleOf } from './row.js'
 import { DEVICES } from './rows/index.js'
 import { judgeRows, isKernel, type JudgedRow, type OnKernel, type Outcome } from './verdict.js'
 
@@ -41,11 +42,19 @@ generic ones, in QEMU ${qemu} (\`${qemuArguments.join(' ')}\`, software emulatio
 Each row does the same three times: by blocking system calls of another process (plain), by node:fs, and by the ring. What the
 ring sees must be what the plain calls see, unless the row says why not. "Gap" is the longest gap of the event loop in
 milliseconds, beside it that of node:fs in the same row; more than ${LONGEST_GAP} runs three times, and the least counts; more than
-${LONGEST_GAP} fails, unless the loop had as long a one while it only waited for the others. Faults are those of issue 10 and its notes.
+${LONGEST_GAP} fails, unless the loop had as long a one while it only waited for the others, or, up to ${LONGEST_BUSY}, its thread slept for
+less than ${LONGEST_SLEEP} in any one system call ("asleep", seen by another thread): then the host was busy. Faults are those of issue 10 and its notes.
 
 ${table(['kernel', 'Debian', 'rows held', 'failed', 'not there', 'tests beside them', 'seconds'], outcomes.map(kernelCells))}
 
 ${sections.join('\n\n')}
+
+## What is not done
+
+${table(
+  ['device', 'what', 'why not'],
+  NOT_DONE.map(({ device, what, why }) => [device, what, why]),
+)}
 `
 }
 
@@ -58,6 +67,7 @@ const HEAD: Cells = [
   'ring',
   'ms',
   'gap',
+  'asleep',
   "node:fs's gap",
   'held',
 ]
@@ -98,6 +108,7 @@ function cells({ series }: OnKernel, { row, result, problems }: JudgedRow): Cell
     seen(ring),
     ring === undefined ? '' : String(ring.milliseconds),
     ring === undefined ? '' : String(ring.gap),
+    ring === undefined ? '' : String(ring.asleep),
     fs === undefined ? '' : String(fs.gap),
     problems.length === 0 ? 'yes' : `**no**: ${problems.map(firstLine).join('; ')}`,
   ]
@@ -134,7 +145,8 @@ function table(head: Cells, rows: readonly Cells[]): string {
 /** A row in one line, for the console. */
 export function describeRow({ device, row, result, problems }: JudgedRow): string {
   const { ring, fs } = result?.ways ?? {}
-  const times = ring && `${ring.milliseconds} ms, gap ${ring.gap} (node:fs ${fs?.gap ?? '-'})`
+  const times =
+    ring && `${ring.milliseconds} ms, gap ${ring.gap} (node:fs ${fs?.gap ?? '-'}), asleep ${ring.asleep}`
   const what = [times, ring && seen(ring), problems.length === 0 ? 'ok' : `FAILED: ${problems.join('; ')}`]
   return `${titleOf({ name: device, what: '', rows: [] }, row)}: ${what.filter((part) => part !== undefined).join('; ')}`
 }

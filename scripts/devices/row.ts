@@ -13,6 +13,10 @@ export type WayName = (typeof WAYS)[number]
  * seen to be late by as much as this beside other work on the host, and never beside a call that waits.
  */
 export const LONGEST_GAP = 50
+/** Milliseconds in one system call from which on a gap is that call's doing, and not the machine's. */
+export const LONGEST_SLEEP = 10
+/** Milliseconds: no other work on the host is seen to keep a thread from running for longer. */
+export const LONGEST_BUSY = 250
 
 /** What a row saw, by what it calls it: counts, bytes, codes of errors, in words that can be compared. */
 export type Observed = Readonly<Record<string, string>>
@@ -113,6 +117,8 @@ export interface Pass {
   milliseconds: number
   /** The event loop's longest gap, of the runs that there were the least. */
   gap: number
+  /** The longest that its thread slept in one system call of those runs', other than the loop's own. */
+  asleep: number
   runs: number
 }
 

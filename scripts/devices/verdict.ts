@@ -3,7 +3,18 @@ import type { StepResult } from '../kernels/job.js'
 import type { Booted, NotHeld } from '../kernels/outcome.js'
 import { judge as judgeOthers } from '../kernels/verdict.js'
 import { type Plan, stepName } from './plan.js'
-import { LONGEST_GAP, type Observed, type Row, type RowResult, titleOf, type WayName, WAYS } from './row.js'
+import {
+  LONGEST_BUSY,
+  LONGEST_GAP,
+  LONGEST_SLEEP,
+  type Observed,
+  type Pass,
+  type Row,
+  type RowResult,
+  titleOf,
+  type WayName,
+  WAYS,
+} from './row.js'
 
 /** A kernel on which rows ran. */
 export interface OnKernel extends Booted {
@@ -14,6 +25,14 @@ export type Outcome = OnKernel | NotHeld
 
 export function isKernel(outcome: Outcome): outcome is OnKernel {
   return 'transcript' in outcome
+}
+
+/**
+ * Whether steps took longer, by the guest's clock, than the whole of it by the host's: a host that is busy while a kernel measures
+ * how fast its clock is makes it err by ten times and more, and then everything there is over before it began.
+ */
+export function hasWrongClock({ transcript, seconds }: OnKernel): boolean {
+  return transcript.results.reduce((sum, result) => sum + result.seconds, 0) > seconds
 }
 
 export interface JudgedRow {
@@ -67,7 +86,7 @@ export function problemsOf(row: Row, { ways }: RowResult): string[] {
   return [
     ...differences(row, ways.ring.observed, ways),
     ...wrongs(row, ways.ring.observed),
-    ...gapOf(row, ways.ring.gap, Math.max(0, ways.fs?.gap ?? 0, ways.plain?.gap ?? 0)),
+    ...gapOf(row, ways.ring, Math.max(0, ways.fs?.gap ?? 0, ways.plain?.gap ?? 0)),
   ]
 }
 
@@ -94,9 +113,11 @@ function wrongs({ right = {} }: Row, ring: Observed): string[] {
 }
 
 /** Where the loop had a longer one while it only waited for the others, in the same row, the machine was as busy as that. */
-function gapOf({ heldBecause }: Row, gap: number, beside: number): string[] {
+function gapOf({ heldBecause }: Row, { gap, asleep }: Pass, beside: number): string[] {
   if (heldBecause !== undefined || gap <= Math.max(LONGEST_GAP, beside)) return []
-  return [`the event loop was held for ${gap} ms (beside the others: ${beside} ms)`]
+  // Who slept in no call was kept from running by others, within limits.
+  if (asleep < LONGEST_SLEEP && gap <= LONGEST_BUSY) return []
+  return [`the event loop was held for ${gap} ms, ${asleep} ms in one call (beside the others: ${beside} ms)`]
 }
 
 /** Whether the step of that name runs rows. */

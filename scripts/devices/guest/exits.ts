@@ -1,6 +1,6 @@
 /**
- * `exits.js WAY PATH BYTES`: opens a line with O_NONBLOCK, writes, closes, waits for the close, prints what came of both, and ends
- * the process at once.
+ * `exits.js WAY PATH BYTES`: opens a line with O_NONBLOCK, writes, and prints how much; then closes, waits for the close, prints what
+ * came of it, and ends the process at once.
  */
 import { constants, writeSync } from 'node:fs'
 import process from 'node:process'
@@ -19,6 +19,6 @@ const way = await wayOf(name === 'plain' ? 'fs' : name, new Ring())
 const { O_NOCTTY, O_NONBLOCK, O_RDWR } = constants
 const fd = await way.open(path, O_RDWR | O_NOCTTY | O_NONBLOCK)
 const { count } = await way.write(fd, pattern(Number(bytes)), { timeout: 1000 })
-const closed = await way.close(fd)
-writeSync(1, `${count} ${closed}\n`)
+writeSync(1, `${count}\n`)
+writeSync(1, `${await way.close(fd)}\n`)
 process.exit(0)

@@ -1,15 +1,18 @@
-/** The event loop's longest gap, seen by a timer. */
+/** The event loop's longest gap, seen by a timer, and the longest call that it slept in, seen by another thread. */
+import type { Sleeps } from './sleeps.js'
+
 const TICK_MILLISECONDS = 10
 
-export interface Watched {
-  milliseconds: number
-  gap: number
-}
-
-/** Measures what runs meanwhile; several times adds the times, and keeps the longest gap. */
+/** Measures what runs meanwhile; several times adds the times, and keeps the longest. */
 export class Watch {
+  readonly #sleeps: Sleeps
   milliseconds = 0
   gap = 0
+  asleep = 0
+
+  constructor(sleeps: Sleeps) {
+    this.#sleeps = sleeps
+  }
 
   async run<T>(work: () => Promise<T>): Promise<T> {
     const start = performance.now()
@@ -19,12 +22,14 @@ export class Watch {
       this.gap = Math.max(this.gap, now - last)
       last = now
     }
+    this.#sleeps.begin()
     const timer = setInterval(look, TICK_MILLISECONDS)
     try {
       return await work()
     } finally {
       look()
       clearInterval(timer)
+      this.asleep = Math.max(this.asleep, this.#sleeps.end())
       this.milliseconds += performance.now() - start
     }
   }

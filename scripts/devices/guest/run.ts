@@ -16,8 +16,9 @@ import { LONGEST_GAP } from '../row.js'
 import { Control } from './control.js'
 import { Watch } from './gap.js'
 import { Shell } from './shell.js'
+import { Sleeps } from './sleeps.js'
 import { killAll, start } from './started.js'
-import { plainWay, wayOf, wordOf } from './ways.js'
+import { keepIdle, plainWay, wayOf, wordOf } from './ways.js'
 
 /** An emulated machine on a busy host has gaps of its own: what is longer is measured anew, so often at most. */
 const MOST_RUNS = 3
@@ -31,17 +32,19 @@ interface Means {
   ring: Ring
   control: Control
   shell: Shell
+  sleeps: Sleeps
 }
 
 class TheLab implements Lab {
   readonly ring: Ring
-  readonly watched = new Watch()
+  readonly watched: Watch
   readonly #control: Control
 
   readonly #shell: Shell
 
-  constructor({ ring, control, shell }: Means) {
+  constructor({ ring, control, shell, sleeps }: Means) {
     this.ring = ring
+    this.watched = new Watch(sleeps)
     this.#control = control
     this.#shell = shell
   }
@@ -89,9 +92,9 @@ async function pass(row: Row, name: WayName, means: Means): Promise<Pass> {
     hang,
   ])
   const observed = ended === 'hangs' ? { error: `not over after ${ROW_MILLISECONDS / 1000} s` } : ended
-  killAll()
-  const { milliseconds, gap } = lab.watched
-  return { observed, milliseconds: Math.round(milliseconds), gap: Math.round(gap), runs: 1 }
+  killAll(keepIdle(!('error' in observed)))
+  const { milliseconds, gap, asleep } = lab.watched
+  return { observed, milliseconds: Math.round(milliseconds), gap: Math.round(gap), asleep, runs: 1 }
 }
 
 /** With the least gap. What was seen must be the same in every run, so that of a run with another gap counts as well. */
@@ -110,7 +113,12 @@ async function passes(row: Row, name: WayName, means: Means): Promise<Pass> {
 const [, , deviceName, ...rowNames] = process.argv
 const device = DEVICES.find(({ name }) => name === deviceName)
 if (device === undefined) throw new Error(`there is no device ${deviceName}`)
-const means = { ring: new Ring(), control: await Control.connect(CONTROL), shell: new Shell() }
+const means = {
+  ring: new Ring(),
+  control: await Control.connect(CONTROL),
+  shell: new Shell(),
+  sleeps: new Sleeps(),
+}
 for (const row of device.rows.filter(({ name }) => rowNames.includes(name))) {
   const ways: Partial<Record<WayName, Pass>> = {}
   for (const name of row.ways ?? WAYS) {

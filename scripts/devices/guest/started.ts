@@ -43,7 +43,7 @@ export function start(program: string, ...args: string[]): Started {
   }
 }
 
-/** Kills what a row left. */
-export function killAll(): void {
-  for (const child of running) child.kill('SIGKILL')
+/** Kills what a row left, but those. */
+export function killAll(kept: ReadonlySet<number>): void {
+  for (const child of running) if (child.pid === undefined || !kept.has(child.pid)) child.kill('SIGKILL')
 }

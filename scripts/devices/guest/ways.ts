@@ -33,6 +33,16 @@ async function resultOf(work: Promise<{ count: number; bytes?: Buffer }>): Promi
 class PlainWay implements Other {
   readonly name = 'plain'
   readonly #process: Started = start(process.execPath, HELPER)
+  #asked = 0
+
+  get pid(): number {
+    return this.#process.pid
+  }
+
+  /** It waits in no call. */
+  get isIdle(): boolean {
+    return this.#asked === 0
+  }
 
   async isIn(call: number): Promise<void> {
     // A task that runs shows no number.
@@ -43,7 +53,9 @@ class PlainWay implements Other {
 
   async #ask(request: Request): Promise<Reply> {
     this.#process.send(`${JSON.stringify(request)}\n`)
+    this.#asked += 1
     const line = await this.#process.line()
+    this.#asked -= 1
     return line === '' ? { count: -1, error: 'killed' } : (JSON.parse(line) as Reply)
   }
 
@@ -81,9 +93,22 @@ class PlainWay implements Other {
   }
 }
 
-/** A process that makes blocking calls. */
-export function plainWay(): Promise<Other> {
-  return new PlainWay().ready()
+const taken = new Set<PlainWay>()
+let spare: PlainWay[] = []
+
+/** A process that makes blocking calls; one that served an earlier row, where there is one: an emulated machine starts few a minute. */
+export async function plainWay(): Promise<Other> {
+  const way = spare.pop() ?? new PlainWay()
+  taken.add(way)
+  return way.ready()
+}
+
+/** The end of a row: the processes that may serve the next one, by their numbers. */
+export function keepIdle(isAsItWas: boolean): ReadonlySet<number> {
+  // What went wrong may have left descriptors open.
+  spare = isAsItWas ? [...spare, ...[...taken].filter((way) => way.isIdle)] : []
+  taken.clear()
+  return new Set(spare.map(({ pid }) => pid))
 }
 
 type Callback<T> = (error: NodeJS.ErrnoException | null, value: T) => void

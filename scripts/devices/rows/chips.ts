@@ -9,7 +9,7 @@ import type { Device, Lab, Result, Row } from '../row.js'
 import { hostPeer, WHOLE } from './peer.js'
 import { sourceRows } from './source.js'
 import { isThere, plugIn } from './unplug.js'
-import { pattern, read, readAll, written } from './values.js'
+import { opened, pattern, read, readAll, written } from './values.js'
 
 const { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants
 const RESCUE_MILLISECONDS = 3000
@@ -155,6 +155,49 @@ export const PORT: Device = {
       },
       right: { taken: 'a part, then TimeoutError', ended: BY_ITSELF, arrived: WHOLE, closed: 'ok' },
       differs: { taken: GIVES_UP, ended: GIVES_UP },
+    },
+    {
+      name: 'a close behind writes that nobody has taken',
+      async run(way, lab) {
+        const { at, peer } = await portReady(lab)
+        const fd = await way.open(at, O_RDWR)
+        await peer.hold()
+        await peer.rescue(RESCUE_MILLISECONDS)
+        const result = await way.write(fd, pattern(PIECE_BYTES))
+        const closed = await lab.watch(() => way.close(fd))
+        const ended = (await peer.rescued()) ? 'by the rescue' : BY_ITSELF
+        await peer.drain()
+        return { taken: written(result, PIECE_BYTES), closed, ended }
+      },
+      right: { taken: 'all', closed: 'ok', ended: BY_ITSELF },
+    },
+    {
+      name: 'a second reader',
+      async run(way, lab) {
+        const { at } = await portReady(lab)
+        const fd = await way.open(at, O_RDWR)
+        const second = await lab.watch(() => opened(way, way.open(at, O_RDWR)))
+        return { second: second.outcome, closed: await way.close(fd) }
+      },
+      // The driver has one at a time.
+      right: { second: 'EBUSY', closed: 'ok' },
+    },
+    {
+      name: 'the host hangs up while a read is pending; then a read',
+      async run(way, lab) {
+        const { at } = await portReady(lab)
+        const fd = await way.open(at, O_RDWR)
+        const first = await lab.watch(async () => {
+          const pending = way.read(fd, 64)
+          if (way.name === 'ring') await lab.ring.nop()
+          await lab.host('disconnect port')
+          return await pending
+        })
+        const next = await way.read(fd, 64)
+        await lab.host('connect port')
+        return { read: read(first), next: read(next), closed: await way.close(fd) }
+      },
+      right: { read: 'nothing, the end', next: 'nothing, the end', closed: 'ok' },
     },
     {
       name: 'unplugged while a read is pending; then a read and a write',

@@ -74,6 +74,12 @@ export function sourceRows(source: Source): Row[] {
         await plugged.happen()
         return await waiting
       })
+      // What the others were too early for would come to the next who opens it.
+      let late = [kept, came].filter((told) => told === 'EAGAIN').length
+      await lab.until('all that happened', async () => {
+        if (late > 0 && (await readEvent(way, fd, source)) !== 'EAGAIN') late -= 1
+        return late === 0
+      })
       const closed = await closeAt(way, plugged, fd)
       return { ...(cancelled && { cancelled: outcome(cancelled) }), kept, came, closed }
     },

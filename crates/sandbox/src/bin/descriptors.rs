@@ -2,7 +2,8 @@
 //!
 //! They are the numbers from 100 on, one each of: `tap` (an interface `lab0`, `lab1`, ..., up), `gpio` (the line events of lines 0, 1,
 //! ... of /dev/gpiochip0), `keyboard` (a keyboard of /dev/uinput named `lab0`, ..., which lives as long as its descriptor).
-//! `descriptors hangup PATH` hangs a terminal up, as the end of its line does. For tests on devices, in JavaScript, which has no ioctl.
+//! `descriptors hangup PATH` hangs a terminal up, as the end of its line does. `descriptors closing-wait PATH HUNDREDTHS` says for how
+//! long a close of a serial line waits for its output, in hundredths of a second. For tests on devices, in JavaScript, which has no ioctl.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -26,6 +27,9 @@ mod request {
     /// With the 592 bytes of `gpio_v2_line_request`.
     pub const GPIO_V2_GET_LINE: c_ulong = 0xc250_b407;
     pub const TIOCVHANGUP: c_ulong = 0x5437;
+    /// With the 72 bytes of `serial_struct`.
+    pub const TIOCGSERIAL: c_ulong = 0x541e;
+    pub const TIOCSSERIAL: c_ulong = 0x541f;
 }
 
 const EV_KEY: libc::c_int = 1;
@@ -47,16 +51,21 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &mut impl Iterator<Item = OsString>) -> io::Result<ExitCode> {
-    let usage =
-        || io::Error::other("usage: descriptors KIND COUNT COMMAND..., or descriptors hangup PATH");
+    let usage = || {
+        io::Error::other(
+            "usage: descriptors KIND COUNT COMMAND..., descriptors hangup PATH, or \
+             descriptors closing-wait PATH HUNDREDTHS",
+        )
+    };
     let kind = arguments.next().ok_or_else(usage)?;
     let operand = arguments.next().ok_or_else(usage)?;
     if kind == "hangup" {
-        let terminal = OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK)
-            .open(operand)?;
-        ioctl(&terminal, request::TIOCVHANGUP, 0)?;
+        ioctl(&terminal(operand)?, request::TIOCVHANGUP, 0)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if kind == "closing-wait" {
+        let hundredths = arguments.next().and_then(|text| text.to_str()?.parse().ok());
+        closing_wait(&terminal(operand)?, hundredths.ok_or_else(usage)?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let count: RawFd = operand.to_str().and_then(|text| text.parse().ok()).ok_or_else(usage)?;
@@ -71,6 +80,19 @@ fn run(arguments: &mut impl Iterator<Item = OsString>) -> io::Result<ExitCode> {
     }
     let command = arguments.next().ok_or_else(usage)?;
     Err(Command::new(command).args(arguments).exec())
+}
+
+fn terminal(path: OsString) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK).open(path)
+}
+
+fn closing_wait(line: &File, hundredths: u16) -> io::Result<()> {
+    const CLOSING_WAIT: usize = 40;
+    let mut settings = [0_u64; 9];
+    ioctl(line, request::TIOCGSERIAL, settings.as_mut_ptr() as libc::c_ulong)?;
+    let at = CLOSING_WAIT / size_of::<u64>();
+    settings[at] = settings[at] & !u64::from(u16::MAX) | u64::from(hundredths);
+    ioctl(line, request::TIOCSSERIAL, settings.as_mut_ptr() as libc::c_ulong)
 }
 
 /// Gives it the number, which the command inherits.
