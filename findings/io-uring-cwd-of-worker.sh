@@ -6,8 +6,8 @@
 # io_uring_enter(2) says of neither mkdirat nor unlinkat that another directory could be meant.
 # Happens: operations such as mkdirat, unlinkat and renameat always run on a kernel worker. A worker shares the thread's
 # "fs" (directory, root, umask) as it was when the worker was made; a later unshare does not reach it. So the first mkdirat
-# decides: later ones succeed, in the directory of before. Whether a worker is there already depends on what ran earlier
-# and on how long the ring was idle.
+# decides: later ones succeed, in the directory of before. So it depends on
+# whether any operation needed a worker before.
 # Hurts: file servers and build tools that work with a directory or umask for each thread: files made, renamed or deleted
 # in another directory, with success as the result.
 # Instead: call unshare before the thread's first io_uring operation, or give an open directory instead of AT_FDCWD.

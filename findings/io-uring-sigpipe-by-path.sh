@@ -6,7 +6,7 @@
 # Happens: a write that the submitting thread carries out inline sends SIGPIPE, which ends a program by default, in the
 # middle of io_uring_enter. The same write by a kernel worker (IOSQE_ASYNC here; also after what forces a worker) sends
 # none: -EPIPE only.
-# Hurts: C programs and plugins with the default SIGPIPE: alive in tests with IOSQE_ASYNC or a polling thread, killed without.
+# Hurts: C programs and plugins with the default SIGPIPE: alive where a worker wrote, killed where not.
 # And those that rely on the signal to end (`program | head`) go on for ever with -EPIPE.
 # Instead: ignore SIGPIPE and look at the result; for sockets use send with MSG_NOSIGNAL.
 set -euo pipefail

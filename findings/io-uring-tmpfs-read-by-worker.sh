@@ -4,7 +4,7 @@
 # Expected: data that is in the page cache is copied inline, and a worker is asked only if the read would block: so it is on
 # ext4 and others. tmpfs (/dev/shm, often /tmp) has nothing but the page cache, so it should be the fastest.
 # Happens: tmpfs does not announce that it can be read without blocking (FMODE_NOWAIT), so that the kernel does not try:
-# every read at a position goes to a worker and back, some twenty times as slow at depth 1 (it costs two changes of
+# every read at a position goes to a worker and back, many times as slow at depth 1 (it costs two changes of
 # threads). With O_NONBLOCK on the descriptor the same read is done inline, at once and whole.
 # Hurts: benchmarks that use /dev/shm "to leave the disk out" and find io_uring slower than a pool of threads; caches there.
 # Instead: open tmpfs files with O_NONBLOCK for io_uring, or use pread(2) or mmap(2) for them.

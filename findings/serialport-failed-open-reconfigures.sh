@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# @serialport/bindings-cpp 13.0.1 (npm, Unix): an open that fails because the port is locked has already changed its settings.
+# @serialport/bindings-cpp 13.0.1 (npm, seen on Linux): an open that fails because the port is locked has already changed its settings.
 #
 # Expected: the option `lock` (true by default) is to keep others off a port that is in use; open then fails with "Cannot
 # lock port", and the one who has the port is not disturbed.

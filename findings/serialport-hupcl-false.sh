@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# @serialport/bindings-cpp 13.0.1 (npm, Unix): the option hupcl: false does nothing.
+# @serialport/bindings-cpp 13.0.1 (npm, seen on Linux): the option hupcl: false does nothing.
 #
 # Expected: the option says whether closing the port drops DTR; it is true by default, so false is there to keep DTR up.
 # Happens: true sets the flag HUPCL of the device, false does not clear it. A serial port has it set from the start (stty

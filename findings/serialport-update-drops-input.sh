@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# @serialport/bindings-cpp 13.0.1 (npm, Unix): update({ baudRate }) throws away what was received and what is still to be sent.
+# @serialport/bindings-cpp 13.0.1 (npm, seen on Linux): update({ baudRate }) throws away what was received and what is still to be sent.
 #
 # Expected: update changes the speed of an open port (its documentation says no more), and flush() is the method that
 # discards data. tcsetattr(3) has TCSADRAIN for a change that waits for the output, and TCSANOW touches no data.
