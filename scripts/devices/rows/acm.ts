@@ -15,7 +15,13 @@ async function plug(lab: Lab): Promise<string> {
   await lab.load(LATE.serialGadget)
   await lab.until(PATH, () => isThere(PATH) && isThere(OTHER_END))
   await raw(lab, OTHER_END)
-  await raw(lab, PATH)
+  // Its node is there before its driver is ready.
+  const isReady = () =>
+    raw(lab, PATH).then(
+      () => true,
+      () => false,
+    )
+  await lab.until(`${PATH} to be ready`, isReady)
   return PATH
 }
 

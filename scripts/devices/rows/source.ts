@@ -43,6 +43,16 @@ async function readEvent(way: Way, fd: number, { size, tell }: Source): Promise<
   }
 }
 
+/** Another process, which has it open as well and waits for what happens. */
+async function witnessOf(plugged: Plugged, lab: Lab, source: Source) {
+  const other = await lab.other()
+  const fd = await openAt(other, plugged, O_RDONLY)
+  return {
+    sees: () => readEvent(other, fd, source),
+    leave: () => other.close(fd),
+  }
+}
+
 function outcome({ count, error }: Result): string {
   return error ?? (count === 0 ? 'nothing, the end' : `${count} bytes`)
 }
@@ -67,19 +77,18 @@ export function sourceRows(source: Source): Row[] {
       const fd = await openAt(way, plugged, O_RDONLY | flags)
       const cancelled =
         way.name === 'ring' && (await lab.watch(() => way.read(fd, size, { timeout: TIMEOUT_MILLISECONDS })))
+      // Who does not wait may be over before something has happened, which then would come to whoever opens it next.
+      const witness = flags === 0 ? undefined : await witnessOf(plugged, lab, source)
       await plugged.happen()
       const kept = await lab.watch(() => readEvent(way, fd, source))
+      await witness?.sees()
       const came = await lab.watch(async () => {
         const waiting = readEvent(way, fd, source)
         await plugged.happen()
         return await waiting
       })
-      // What the others were too early for would come to the next who opens it.
-      let late = [kept, came].filter((told) => told === 'EAGAIN').length
-      await lab.until('all that happened', async () => {
-        if (late > 0 && (await readEvent(way, fd, source)) !== 'EAGAIN') late -= 1
-        return late === 0
-      })
+      await witness?.sees()
+      await witness?.leave()
       const closed = await closeAt(way, plugged, fd)
       return { ...(cancelled && { cancelled: outcome(cancelled) }), kept, came, closed }
     },
