@@ -166,8 +166,8 @@ impl Configuration {
             },
             Self {
                 name: "two operations, reaped late",
-                // What lies in the queue multiplies the states by as much as a loss does.
-                losses: losses.saturating_sub(1),
+                // What lies in the queue multiplies the states by as much as two losses do.
+                losses: losses.saturating_sub(2),
                 timeouts: true,
                 posts: true,
                 gives_up: true,

@@ -19,10 +19,10 @@ fn check(losses: u8, fewest: &[usize]) {
 
 #[test]
 fn all_clauses_hold_with_two_lost_cancels() {
-    check(2, &[170, 84, 420, 136, 1_340, 310, 300, 690, 105]);
+    check(2, &[170, 84, 170, 136, 1_340, 310, 300, 690, 105]);
 }
 
 #[test]
 fn all_clauses_hold_with_three_lost_cancels() {
-    check(3, &[300, 134, 770, 37, 325, 600, 78, 66, 200]);
+    check(3, &[300, 134, 420, 37, 325, 600, 78, 66, 200]);
 }
