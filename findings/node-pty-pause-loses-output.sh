@@ -22,8 +22,13 @@ const paused = (ms) =>
     const terminal = pty.spawn('sh', args, { encoding: null })
     terminal.pause()
     terminal.onData((data) => (bytes += data.length))
-    terminal.onExit(({ exitCode }) => setTimeout(resolve, 500, `${bytes} of 3000 bytes, exit code ${exitCode}`))
-    setTimeout(() => terminal.resume(), ms)
+    let code
+    terminal.onExit(({ exitCode }) => (code = exitCode))
+    setTimeout(() => {
+      terminal.resume()
+      // A busy machine may take its time to start the program.
+      setTimeout(() => resolve(`${bytes} of 3000 bytes, exit code ${code}`), 1500)
+    }, ms)
   })
 const piped = (ms) =>
   new Promise((resolve) => {
@@ -37,12 +42,12 @@ const piped = (ms) =>
   })
 const main = async () => {
   console.log(`node-pty, paused for 20 ms: ${await paused(20)}`)
-  console.log(`node-pty, paused for 1500 ms: ${await paused(1500)}`)
-  console.log(`child_process, paused for 1500 ms: ${await piped(1500)}`)
+  console.log(`node-pty, paused for 5000 ms: ${await paused(5000)}`)
+  console.log(`child_process, paused for 5000 ms: ${await piped(5000)}`)
   process.exit()
 }
 main()
 E
 node t.js | tee out
-grep -q '^node-pty, paused for 1500 ms: 0 of 3000 bytes, exit code 0$' out
-grep -q '^child_process, paused for 1500 ms: 3000 of 3000 bytes, exit code 0$' out
+grep -q '^node-pty, paused for 5000 ms: 0 of 3000 bytes, exit code 0$' out
+grep -q '^child_process, paused for 5000 ms: 3000 of 3000 bytes, exit code 0$' out
