@@ -238,28 +238,4 @@ mod tests {
         unsafe { libc::close(memory) };
         assert_eq!(FileKind::of(-1), FileKind::Unknown);
     }
-
-    /// For docs/performance-notes.md: `cargo test --release -p uring-safe-cancel --lib what_a_look -- --ignored --nocapture`
-    #[test]
-    #[ignore = "it measures"]
-    fn what_a_look_costs() {
-        const CALLS: u32 = 200_000;
-        let (reader, _writer) = io::pipe().unwrap();
-        let number = reader.as_raw_fd();
-        let least = |call: &dyn Fn()| {
-            let run = |_| {
-                let begun = std::time::Instant::now();
-                (0..CALLS).for_each(|_| call());
-                begun.elapsed() / CALLS
-            };
-            (0..9).map(run).min().unwrap()
-        };
-        let statx = least(&|| assert_eq!(look(number).kind, FileKind::Pipe));
-        // SAFETY: the calls take integers.
-        let (pipe, nothing) = unsafe {
-            let pipe = least(&|| assert!(libc::fcntl(number, libc::F_GETPIPE_SZ) > 0));
-            (pipe, least(&|| assert!(libc::getppid() >= 0)))
-        };
-        println!("a look {statx:?}, F_GETPIPE_SZ {pipe:?}, getppid {nothing:?}");
-    }
 }

@@ -32,7 +32,7 @@ pub(super) struct Looks {
     /// Whether it is known that it can be read, and written, at all.
     allows: [bool; 2],
     known: HashMap<RawFd, Known, BuildHasherDefault<NumberHasher>>,
-    /// Numbers that led to pipes, each at a place of its own: whether they still do costs three quarters of a look.
+    /// Numbers that led to pipes, each at a place of its own: whether they still do costs two thirds of a look.
     pipes: [RawFd; PIPES],
 }
 
