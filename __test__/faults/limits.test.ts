@@ -165,6 +165,38 @@ test('RLIMIT_MEMLOCK without privileges, from nothing to plenty: a ring works, o
   t.true((made.at(-1) ?? 0) > 1)
 })
 
+test('RLIMIT_MEMLOCK: a ring that finds no room beside those of its process is refused at once, though one was closed just before', async (t) => {
+  t.timeout(120_000, 'the launcher is built')
+  const { home, launcher, node, remove } = await publicCopies()
+  t.teardown(remove)
+  const user = process.getuid?.() === 0 ? ['--uid', String(55_000 + (process.pid % 5000))] : []
+  const code = `
+    const rings = []
+    const fill = () => {
+      for (;;) {
+        const begun = performance.now()
+        try { rings.push(new Ring()) } catch (error) { return { code: error.code, milliseconds: performance.now() - begun } }
+      }
+    }
+    const first = fill()
+    await rings.pop().close()
+    console.log(JSON.stringify({ first, second: fill(), rings: rings.length }))`
+  const setting = { home, node, launcher: [launcher, '--memlock', '65536', ...user, '--'] }
+  const version = parseRelease(release())
+  if (version !== undefined && !countsLockedMemory(version)) {
+    t.log('this kernel does not count rings against the limit')
+    t.pass()
+    return
+  }
+  const { status, output, errors } = await runProgram(HEAD + code, setting)
+  t.is(status, 0, errors)
+  t.log(output.trim())
+  const { second } = JSON.parse(output) as { second: { code: string; milliseconds: number } }
+  t.is(second.code, 'ERR_IO_URING_UNAVAILABLE')
+  // Where another user's may be in the way it would be waited for ten seconds from the close on.
+  t.true(second.milliseconds < 5000, output)
+})
+
 test('RLIMIT_MEMLOCK: stress does not judge a run whose threads get no rings, and says why', async (t) => {
   t.timeout(120_000, 'the launcher is built')
   const { home, launcher, node, remove } = await publicCopies()

@@ -1,5 +1,6 @@
 //! The real kernel, by the io-uring crate.
 
+mod locked;
 mod path;
 mod patience;
 mod probe;
@@ -21,6 +22,7 @@ use crate::tag::Tag;
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{Fd, FsyncFlags, Timespec};
 use io_uring::{cqueue, opcode, IoUring};
+use locked::Locked;
 use registered::Name;
 use std::ffi::CStr;
 use std::io;
@@ -44,6 +46,8 @@ pub struct RealKernel {
     /// The times until a timer fires, and until it does after its change. The kernel copies them when it takes the
     /// SQE, before `enter` returns; until then they stay where they are.
     times: Box<[Timespec; 2]>,
+    /// Given back behind the ring, which is closed before.
+    _locked: Locked,
     /// Neither Send nor Sync.
     thread: PhantomData<*mut ()>,
 }
@@ -65,6 +69,7 @@ impl RealKernel {
         let zero = Timespec::new();
         Ok(Self {
             name: Name::register(&ring),
+            _locked: Locked::take(ring.params().sq_entries(), ring.params().cq_entries()),
             ring: Ring(ring),
             fallbacks,
             workers: Workers::here(),
@@ -183,7 +188,6 @@ fn cancel(target: Tag) -> Entry {
 impl Drop for RealKernel {
     fn drop(&mut self) {
         self.name.unregister(&self.ring.0);
-        patience::note_closed();
     }
 }
 

@@ -59,23 +59,6 @@ pub(super) fn try_patiently<T>(
     answer
 }
 
-/// Whether a ring with so many entries is within the limit of locked memory if nothing else counts.
-pub(super) fn could_fit(entries: u32, completions: u32) -> bool {
-    /// Of one entry: the SQE; the CQE; the index in the array of submissions.
-    const BYTES: [u64; 3] = [64, 16, 4];
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the pointer is to a limit of this frame.
-    let is_known = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) } == 0;
-    let (entries, completions) =
-        (u64::from(entries).next_power_of_two(), u64::from(completions).next_power_of_two());
-    let [submission, completion, index] = BYTES;
-    // SAFETY: the call takes an integer.
-    let page = u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
-    let rings = (completions * completion + entries * index).next_multiple_of(page);
-    let bytes = (entries * submission).next_multiple_of(page) + rings;
-    !is_known || limit.rlim_cur == libc::RLIM_INFINITY || bytes <= limit.rlim_cur
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,15 +100,5 @@ mod tests {
         assert!(begin.elapsed() >= LONGEST_COUNTED / 2);
         let most = LONGEST_COUNTED.as_millis() / LONGEST_DELAY.as_millis() + 10;
         assert!((3..=most).contains(&attempts), "{attempts} attempts");
-    }
-
-    #[test]
-    fn a_limit_is_too_small_for_some_rings_whatever_else_counts() {
-        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: the pointer is to a limit of this frame.
-        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) }, 0);
-        assert!(limit.rlim_cur < 16 << 10 || could_fit(8, 16));
-        let is_small = limit.rlim_cur < (1 << 15) * (64 + 2 * 16);
-        assert_eq!(could_fit(1 << 15, 1 << 16), !is_small);
     }
 }

@@ -1,6 +1,7 @@
 //! Setting a ring up on whatever kernel this is.
 
-use super::patience::{could_fit, try_patiently};
+use super::locked::could_fit;
+use super::patience::try_patiently;
 use super::probe::Unsupported;
 use io_uring::{Builder, IoUring};
 use std::io;
