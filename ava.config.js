@@ -4,7 +4,7 @@ export default {
   nodeArguments: ['--expose-gc', '--import=./scripts/register.mjs'],
   // A native addon is tested in a process of its own for each file: a crash costs that file alone.
   workerThreads: false,
-  // Races and memory are measured on a quiet machine: one file at a time (`concurrency: 1`), and one test in it.
+  // One file at a time, and one test in it; scripts/ava-files.ts says which of them have a second run of ava beside them.
   serial: true,
   timeout: '2m',
 }

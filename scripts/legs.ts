@@ -16,8 +16,16 @@ export interface Leg {
   directory?: string
 }
 
-/** Runs a command, streaming what it prints while keeping its stdout to be counted. */
-async function run({ command, env, directory }: Leg): Promise<{ ok: boolean; output: string }> {
+/** What a command came to: its status, how long it took, and what it printed on stdout. */
+interface Ended {
+  ok: boolean
+  seconds: number
+  output: string
+}
+
+/** Runs a command, keeping its stdout to be counted. What it prints is printed as it comes, or when `turn` has come. */
+async function run({ name, command, env, directory }: Leg, turn?: Promise<unknown>): Promise<Ended> {
+  const start = performance.now()
   const child = spawn(command, {
     shell: true,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -25,13 +33,33 @@ async function run({ command, env, directory }: Leg): Promise<{ ok: boolean; out
     env: { ...process.env, ...env },
   })
   let output = ''
+  const held: (() => void)[] = []
+  const print = (stream: NodeJS.WriteStream, chunk: string) => {
+    if (turn) held.push(() => stream.write(chunk))
+    else stream.write(chunk)
+  }
+  print(process.stdout, `\n=== ${name}: ${command}\n`)
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     output += chunk
-    process.stdout.write(chunk)
+    print(process.stdout, chunk)
   })
-  child.stderr.pipe(process.stderr, { end: false })
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => print(process.stderr, chunk))
   const [exitCode] = await once(child, 'close')
-  return { ok: exitCode === 0, output }
+  const seconds = (performance.now() - start) / 1000
+  await turn
+  for (const write of held) write()
+  return { ok: exitCode === 0, seconds, output }
+}
+
+/** Runs legs at once, and prints what each printed in their order. */
+async function runAtOnce(legs: Leg[]): Promise<{ leg: Leg; ended: Ended }[]> {
+  const running: Promise<Ended>[] = []
+  for (const leg of legs) running.push(run(leg, running.at(-1)))
+  const all = await Promise.all(running)
+  return all.flatMap((ended, index) => {
+    const leg = legs[index]
+    return leg ? [{ leg, ended }] : []
+  })
 }
 
 /** What a leg adds to the totals. An exit status never passes for less than it says. */
@@ -43,23 +71,22 @@ function judge({ count }: Leg, ok: boolean, output: string): Tally {
   return tally
 }
 
-/** Runs every leg, stops for nothing, and ends with `N passed, N failed`. */
-export async function runLegs(legs: Leg[]): Promise<void> {
+/** Runs every leg, those of a list at once, stops for nothing, and ends with `N passed, N failed`. */
+export async function runLegs(legs: (Leg | Leg[])[]): Promise<void> {
   const total: Tally = { passed: 0, failed: 0, notRun: [] }
   const summary: string[] = []
 
-  for (const leg of legs) {
-    console.log(`\n=== ${leg.name}: ${leg.command}`)
-    const start = performance.now()
-    const { ok, output } = await run(leg)
-    const seconds = ((performance.now() - start) / 1000).toFixed(1)
-    const { passed, failed, notRun } = judge(leg, ok, output)
-    total.passed += passed
-    total.failed += failed
-    total.notRun.push(...notRun.map((test) => `${leg.name}: ${test}`))
-    const verdict = failed === 0 ? 'ok  ' : 'FAIL'
-    const counts = `${passed} passed, ${failed} failed, ${notRun.length} not run`
-    summary.push(`${verdict}  ${leg.name.padEnd(10)} ${seconds.padStart(6)} s  ${counts}`)
+  for (const group of legs) {
+    for (const { leg, ended } of await runAtOnce([group].flat())) {
+      const { ok, seconds, output } = ended
+      const { passed, failed, notRun } = judge(leg, ok, output)
+      total.passed += passed
+      total.failed += failed
+      total.notRun.push(...notRun.map((test) => `${leg.name}: ${test}`))
+      const verdict = failed === 0 ? 'ok  ' : 'FAIL'
+      const counts = `${passed} passed, ${failed} failed, ${notRun.length} not run`
+      summary.push(`${verdict}  ${leg.name.padEnd(12)} ${seconds.toFixed(1).padStart(6)} s  ${counts}`)
+    }
   }
 
   console.log(`\n=== summary\n${summary.join('\n')}`)
