@@ -5,7 +5,7 @@ import test from 'ava'
 
 import { buildOf } from '../bench/against/build.js'
 import { reportOf } from '../bench/against/report.js'
-import { worksAgainst } from '../bench/against/rows.js'
+import { worksAgainst, worksOfLooks } from '../bench/against/rows.js'
 import { parseCounts, perOperation } from '../bench/against/system-calls.js'
 import { compare } from '../bench/against/verdict.js'
 import { judge } from '../bench/judge.js'
@@ -374,12 +374,29 @@ test('the report of two builds has a row for each place, with A/A, and what was 
     cellOf(1, 'this', [800, 800, 800]),
     cellOf(32, 'base', [], { failure: 'ended with SIGSEGV' }),
   ]
+  const [pipes] = worksOfLooks()
+  if (pipes === undefined) throw new Error('no row')
+  const { variants: asked, ...looks } = pipes
+  t.deepEqual(
+    asked.map(({ id, settings }) => [id, settings.opened]),
+    [
+      ['base', true],
+      ['base-again', true],
+      ['this', undefined],
+    ],
+  )
+  const known = [1, 32].flatMap((at) => [
+    cellOf(at, 'base', [1000, 1000, 1000]),
+    cellOf(at, 'base-again', [1000, 1000, 1000]),
+    cellOf(at, 'this', [900, 900, 900]),
+  ])
   const text = reportOf({
     base: '0123456789ab',
     here: 'ba9876543210, with changes',
     machine: 'a processor',
     rounds: 3,
     works: [{ work: { ...work, concurrency: [1, 32] }, variants: [...variants], cells, skipped: [] }],
+    looks: [{ work: { ...looks, concurrency: [1, 32] }, variants: [...asked], cells: known, skipped: [] }],
     instructions: [{ name: 'nop: the core', base: 1000, here: 1100 }],
     systemCalls: [
       { name: 'nop, 1 in flight', base: { io_uring_enter: 1 }, here: { io_uring_enter: 1, statx: 0.5 } },
@@ -390,6 +407,8 @@ test('the report of two builds has a row for each place, with A/A, and what was 
     '| nop | 1 | 1,000 | 1,250 | 1.250 (1.250–1.250) | 1.000 (1.000–1.000) | 25.0 % slower (within 25.0 %; A/A 0.0 %) |',
     '| nop | 32 | – | – | – | – | not measured |',
     '## Processor time of an operation',
+    '| row | in flight | not asked, ns | asked, ns |',
+    '| 1-byte reads of one pipe, bytes there | 1 | 1,000 | 1,111 | 1.111 (1.111–1.111) | 1.000 (1.000–1.000) | 11.2 % slower (within 11.2 %; A/A 0.0 %) |',
     '| nop: the core | 1000 | 1100 | +10.0 % |',
     '| nop, 1 in flight | io_uring_enter 1.00 | io_uring_enter 1.00, statx 0.50 |',
     '- nop, 32 in flight, base: ended with SIGSEGV',

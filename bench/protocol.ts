@@ -85,6 +85,8 @@ export interface Settings {
   registered?: boolean
   /** The pipe's: whether its bytes are there before they are asked for. */
   there?: boolean
+  /** The pipe's: whether the ring opens it, and need not ask what its number leads to. */
+  opened?: boolean
   /** Operations in flight in each worker. */
   lanes?: number
   /** How a read is cancelled. */

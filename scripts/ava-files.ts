@@ -1,6 +1,8 @@
 /** Which files of tests run beside each other, and which alone. */
 import { readdirSync } from 'node:fs'
 
+import { sorted } from './common/sorted.js'
+
 const FOLDER = '__test__'
 
 /**
@@ -38,9 +40,8 @@ function isIn(entry: string, name: string): boolean {
 
 /** The files of each list that runs beside others, and those that run alone: they measure times, memory or races. */
 export function avaFiles(): { beside: string[][]; alone: string[] } {
-  const all = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.test.ts'))
-    .toSorted()
+  const found = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
+  const all = sorted(found.filter((name) => name.endsWith('.test.ts')))
   for (const entry of BESIDE.flat()) {
     if (!all.some((name) => isIn(entry, name))) throw new Error(`${FOLDER} has no tests called ${entry}`)
   }

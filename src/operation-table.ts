@@ -2,9 +2,9 @@
  * The operations of one ring that have not settled: by id, for completions, and by descriptor, for cancels. Both cost what
  * they find, not what there is or ever was.
  *
- * A new operation stands in the list of those that nobody has looked for; only a cancel by descriptor sorts these into lists
- * by number, each operation once. So a program that never cancels by descriptor pays for no look-up. The lists are linked by
- * numbers, because pointers cost V8 a write barrier each. Taking and giving back an id costs some 15 ns of a nop's 290.
+ * There are no lists before the first cancel by descriptor: a program that makes none pays nothing for them. From then on a new
+ * operation stands in the list of those that nobody has looked for; only a cancel by descriptor sorts these into lists by
+ * number, each operation once. The lists are linked by numbers, because pointers cost V8 a write barrier each.
  */
 import { Kind, type Operation } from './operation.js'
 
@@ -125,17 +125,13 @@ export class OperationTable {
   #released = 0
   /** Higher ids are not used again: the table is about to be made smaller. */
   #ceiling = Infinity
-  #lists = new Lists()
+  /** Made by the first who asks for the operations on a descriptor. */
+  #lists: Lists | undefined
   /** The operation that is being given an id: if it still is at the next call, a time limit of node:vm has struck in between. */
   #taking: Operation | undefined
   readonly #listOf = new Map<number, number>()
   /** The numbers that an object had when operations were called with it: a FileHandle forgets its own when it is closed. */
   readonly #numbersOf = new WeakMap<object, number[]>()
-
-  constructor() {
-    // The first list is UNSORTED.
-    this.#lists.make()
-  }
 
   /** Gives an operation an id. What may throw, for want of stack say, comes before anything is changed. */
   take(operation: Operation): void {
@@ -145,7 +141,7 @@ export class OperationTable {
     const { length } = operations
     const freeIds = this.#freeIds
     const id = freeIds.at(-1) ?? length
-    this.#lists.append(UNSORTED, id)
+    this.#lists?.append(UNSORTED, id)
     if (id < length) freeIds.pop()
     operations[id] = operation
     operation.id = id
@@ -153,20 +149,29 @@ export class OperationTable {
     this.#taking = undefined
   }
 
-  /** Makes lists and ids anew out of the operations there are, but for the one that was not given its id as a whole. */
+  /** Makes ids anew out of the operations there are, but for the one that was not given its id as a whole; and lists. */
   #repair(): void {
     const broken = this.#taking
     const operations = this.#operations
-    this.#lists = new Lists()
-    this.#lists.make()
-    this.#listOf.clear()
     this.#freeIds = []
     for (let id = operations.length - 1; id >= 0; id -= 1) {
       if (operations[id] === broken) operations[id] = undefined
-      if (operations[id] !== undefined) this.#lists.append(UNSORTED, id)
-      else if (id < this.#ceiling) this.#freeIds.push(id)
+      if (operations[id] === undefined && id < this.#ceiling) this.#freeIds.push(id)
     }
+    if (this.#lists !== undefined) this.#lists = this.#unsorted()
     this.#taking = undefined
+  }
+
+  /** New lists, in which nobody has looked for anything. */
+  #unsorted(): Lists {
+    const lists = new Lists()
+    // The first list is UNSORTED.
+    lists.make()
+    for (const [id, operation] of this.#operations.entries()) {
+      if (operation !== undefined) lists.append(UNSORTED, id)
+    }
+    this.#listOf.clear()
+    return lists
   }
 
   /** The operation with an id. */
@@ -179,25 +184,26 @@ export class OperationTable {
     if (this.#taking !== undefined) this.#repair()
     const { id } = operation
     if (this.#operations[id] !== operation) return
-    const emptied = this.#lists.remove(id)
+    const emptied = this.#lists?.remove(id)
     this.#operations[id] = undefined
     if (id < this.#ceiling) this.#freeIds.push(id)
     if (emptied === undefined || emptied >= UNSORTED) return
     this.#listOf.delete(keyOf(operation))
-    this.#lists.free(emptied)
+    this.#lists?.free(emptied)
   }
 
   /** Those on a descriptor: by its number, and by the object that the calls were made with. No closes. */
   on(fd: unknown, number: number): Operation[] {
     if (this.#taking !== undefined) this.#repair()
-    this.#sort()
+    const lists = (this.#lists ??= this.#unsorted())
+    this.#sort(lists)
     const found: Operation[] = []
     // An object that was closed meanwhile has forgotten its number, and -1 is that of all who have none.
-    if (number >= 0) this.#collect(this.#listOf.get(number), found)
+    if (number >= 0) this.#collect(lists, this.#listOf.get(number), found)
     if (typeof fd !== 'object' || fd === null) return found
     for (const earlier of this.#numbersOf.get(fd) ?? []) {
       if (earlier === number && number >= 0) continue
-      this.#collect(this.#listOf.get(earlier), found, ({ holder }) => holder === fd)
+      this.#collect(lists, this.#listOf.get(earlier), found, ({ holder }) => holder === fd)
     }
     return found
   }
@@ -213,9 +219,14 @@ export class OperationTable {
   }
 
   /** Appends those of a list that are wanted. */
-  #collect(list: number | undefined, found: Operation[], wanted?: (operation: Operation) => boolean): void {
+  #collect(
+    lists: Lists,
+    list: number | undefined,
+    found: Operation[],
+    wanted?: (operation: Operation) => boolean,
+  ): void {
     if (list === undefined) return
-    for (let id = this.#lists.next(list); id >= 0; id = this.#lists.next(id)) {
+    for (let id = lists.next(list); id >= 0; id = lists.next(id)) {
       const operation = this.#operations[id]
       if (operation === undefined || operation.kind === Kind.CLOSE) continue
       if (wanted === undefined || wanted(operation)) found.push(operation)
@@ -223,16 +234,15 @@ export class OperationTable {
   }
 
   /** Puts new operations into the lists of their descriptors. */
-  #sort(): void {
-    const lists = this.#lists
+  #sort(lists: Lists): void {
     for (let id = lists.next(UNSORTED); id >= 0; id = lists.next(UNSORTED)) {
-      const list = this.#find(this.#operations[id])
+      const list = this.#find(lists, this.#operations[id])
       lists.move(UNSORTED, list)
     }
   }
 
   /** The list for an operation. */
-  #find(operation: Operation | undefined): number {
+  #find(lists: Lists, operation: Operation | undefined): number {
     const key = operation === undefined ? -1 : keyOf(operation)
     const holder = operation?.holder
     if (typeof holder === 'object' && holder !== null) {
@@ -242,7 +252,7 @@ export class OperationTable {
     }
     const known = this.#listOf.get(key)
     if (known !== undefined) return known
-    const list = this.#lists.make()
+    const list = lists.make()
     this.#listOf.set(key, list)
     return list
   }
@@ -266,7 +276,7 @@ export class OperationTable {
     this.#freeIds = length > wanted ? free.filter((id) => id < wanted) : free
     if (operations.length <= wanted) return
     operations.length = length
-    this.#lists.shrink(length)
+    this.#lists?.shrink(length)
     // Who stands high now goes soon, most likely.
     if (length > wanted) this.#released = Math.floor(length * 0.875)
   }

@@ -18,6 +18,8 @@ export interface Results {
   machine: string
   rounds: number
   works: WorkResult[]
+  /** Of this build alone: what asking first costs. */
+  looks: WorkResult[]
   instructions: Pair<number>[]
   systemCalls: Pair<SystemCalls>[]
   /** What was left out, and why. */
@@ -30,17 +32,28 @@ export function times(cell: Cell | undefined): (number | undefined)[] {
 }
 
 export function reportOf(results: Results): string {
-  const { base, here, machine, rounds, works, instructions, systemCalls, skipped } = results
+  const { base, here, machine, rounds, works, looks, instructions, systemCalls, skipped } = results
+  const names = { base, here }
   const parts = [
     `# ${here} against ${base}`,
     '<!-- Written by `npm run bench -- --against COMMIT --publish`. Do not edit. -->',
     `${machine}. ${rounds} rounds, the builds in turn; medians (quartiles) of the ratios of each round. A/A is ${base} against itself, in two processes. "Within n %" is of 95 % confidence; slower and faster are said only of what is farther from 1 than A/A.`,
     '## Time of an operation',
-    ratioTable(results, times),
+    ratioTable(names, works, times),
     '## Processor time of an operation',
     'Of all threads: what others do on the machine touches it less.',
-    ratioTable(results, processorTimes),
+    ratioTable(names, works, processorTimes),
   ]
+  if (looks.length > 0) {
+    const sides = { base: 'not asked', here: 'asked' }
+    parts.push(
+      '## What it costs to ask first',
+      `${here} alone. What the ring opened it knows; of any other number it asks at each flush what it leads to. A/A is what is not asked for, against itself.`,
+      ratioTable(sides, looks, times),
+      'Processor time:',
+      ratioTable(sides, looks, processorTimes),
+    )
+  }
   if (instructions.length > 0) {
     const rows = instructions.map(({ name, base: before, here: after }) => [
       name,
@@ -58,7 +71,7 @@ export function reportOf(results: Results): string {
     parts.push("## System calls of the ring's thread for each operation", table(['', base, here], rows))
   }
   const missing = [
-    ...works.flatMap(({ work, cells }) =>
+    ...[...works, ...looks].flatMap(({ work, cells }) =>
       cells.flatMap(({ variant, concurrency, failure }) =>
         failure === undefined ? [] : [`${work.title}, ${concurrency} in flight, ${variant}: ${failure}`],
       ),
@@ -74,7 +87,11 @@ function processorTimes(cell: Cell | undefined): (number | undefined)[] {
   return cpuTimes(cell).map((microseconds) => microseconds && microseconds * 1000)
 }
 
-function ratioTable({ base, here, works }: Results, of: typeof times): string {
+function ratioTable(
+  { base, here }: Pick<Results, 'base' | 'here'>,
+  works: readonly WorkResult[],
+  of: typeof times,
+): string {
   return table(
     ['row', 'in flight', `${base}, ns`, `${here}, ns`, 'ratio', 'A/A', 'verdict'],
     works.flatMap((work) => ratioRows(work, of)),

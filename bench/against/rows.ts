@@ -44,6 +44,31 @@ function rows(path: string): Row[] {
   ]
 }
 
+/**
+ * What it costs to ask first what a number leads to, by this build alone: of a pipe that the ring opened it knows, and asks
+ * nothing.
+ */
+export function worksOfLooks(): Work[] {
+  const settings = { work: 'pipe', api: 'ring', there: true } as const
+  const known = node(BASE, 'opened by the ring', { ...settings, opened: true })
+  return [
+    {
+      id: 'looks',
+      title: '1-byte reads of one pipe, bytes there',
+      description: '',
+      unit: 'in flight',
+      concurrency: CONCURRENCY,
+      peer: BASE,
+      details: [],
+      variants: [
+        known,
+        { ...known, id: AGAIN, name: 'the same again' },
+        node(THIS, 'opened elsewhere', settings),
+      ],
+    },
+  ]
+}
+
 /** The rows as works. `path` is a file of blocks; the libraries are those of the two builds. */
 export function worksAgainst(path: string, library: { base: string; here: string }): Work[] {
   return rows(path).map(({ id, title, settings }) => {

@@ -14,7 +14,7 @@ import { buildPrograms } from '../prepare.js'
 import type { Work } from '../work.js'
 import { type Build, buildOf } from './build.js'
 import { reportOf, type Results } from './report.js'
-import { BASE, THIS, worksAgainst } from './rows.js'
+import { BASE, THIS, worksAgainst, worksOfLooks } from './rows.js'
 import { countSystemCalls } from './system-calls.js'
 
 type Progress = (text: string) => void
@@ -45,7 +45,9 @@ export async function runAgainst(
 ): Promise<void> {
   const { only, rounds } = options
   const path = join(SCRATCH, 'against.bin')
-  const known = [...worksAgainst(path, { base: '', here: '' }).map(({ id }) => id), ...EXTRAS]
+  const looks = worksOfLooks()
+  const known = [...worksAgainst(path, { base: '', here: '' }), ...looks].map(({ id }) => id)
+  known.push(...EXTRAS)
   const unknown = only.find((id) => !known.includes(id))
   if (unknown !== undefined) throw new Error(`--against has no row ${unknown}: there are ${known.join(', ')}`)
   const wants = (id: string) => only.length === 0 || only.includes(id)
@@ -58,6 +60,7 @@ export async function runAgainst(
     machine: `${cpus()[0]?.model.trim() ?? 'unknown'}, Linux ${release()}, Node ${NODE.version}`,
     rounds,
     works: [],
+    looks: [],
     instructions: [],
     systemCalls: [],
     skipped: [],
@@ -67,6 +70,9 @@ export async function runAgainst(
   try {
     for (const work of works) {
       if (wants(work.id)) results.works.push(await measureWork(work, PEERS, effortOf(options), progress))
+    }
+    for (const work of looks) {
+      if (wants(work.id)) results.looks.push(await measureWork(work, PEERS, effortOf(options), progress))
     }
     if (wants('instructions')) await compareInstructions(results, base, path, options, progress)
     if (wants('system-calls')) await compareSystemCalls(results, works, progress)

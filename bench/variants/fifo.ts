@@ -1,4 +1,7 @@
-/** A pipe that the ring did not make and knows nothing of, as programs are given them: blocking, and of any number. */
+/**
+ * A pipe as programs are given them: blocking, and of any number. The ring did not make it and knows nothing of it, but where
+ * the ring is to open it.
+ */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,6 +10,18 @@ import { join } from 'node:path'
 /** Bytes written at once: half of what a pipe holds, so that the rest of the last ones has room beside them. */
 const CHUNK = 32_768
 
+/** A FIFO whose name is gone once it is open. */
+export function inFifo<Opened>(open: (path: string) => Opened): Opened {
+  const directory = mkdtempSync(join(tmpdir(), 'uring-safe-cancel-bench-'))
+  const path = join(directory, 'fifo')
+  execFileSync('mkfifo', [path])
+  const remove = () => rmSync(directory, { recursive: true })
+  const opened = open(path)
+  if (opened instanceof Promise) void opened.finally(remove)
+  else remove()
+  return opened
+}
+
 export class Fifo {
   /** Both ends. */
   readonly fd: number
@@ -14,12 +29,9 @@ export class Fifo {
   #left = 0
   #written = 0
 
-  constructor() {
-    const directory = mkdtempSync(join(tmpdir(), 'uring-safe-cancel-bench-'))
-    const path = join(directory, 'fifo')
-    execFileSync('mkfifo', [path])
-    this.fd = openSync(path, 'r+')
-    rmSync(directory, { recursive: true })
+  /** `fd`: of a FIFO, for reading and writing, if it is not to be opened here. */
+  constructor(fd = inFifo((path) => openSync(path, 'r+'))) {
+    this.fd = fd
   }
 
   /** Promises a byte to a read that is about to be begun: it is there, and the answer is which. */

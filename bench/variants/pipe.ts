@@ -1,12 +1,12 @@
 /** Reads of one byte from one pipe: of bytes that are there, or of such as come when all the reads wait for them. */
 import { loadLibrary, makeRing, type Ring } from '../library.js'
 import type { Settings } from '../protocol.js'
-import { Fifo } from './fifo.js'
+import { Fifo, inFifo } from './fifo.js'
 import { expect, type Program, promiseLanes, timed } from './program.js'
 
 export async function pipe(settings: Settings): Promise<Program> {
   const ring = makeRing(await loadLibrary(settings), settings)
-  const fifo = new Fifo()
+  const fifo = settings.opened === true ? new Fifo(await inFifo((path) => ring.open(path, 'r+'))) : new Fifo()
   const buffers: Buffer[] = []
   const prepare = (concurrency: number) => {
     while (buffers.length < concurrency) buffers.push(ring.alloc(1))
