@@ -1,9 +1,9 @@
 //! What the rings of a thread may do in one turn of its event loop, together: timers wait for all of them, however many there
 //! are. Who found nothing left is first in one of the next turns.
 
-use crate::ring::NodeRing;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::ffi::c_void;
 
 /// How many completions the event loop gives JavaScript in one turn. The others wait for the next, so that timers
 /// fire: 64 reads of 4 KiB take some 100 µs with what they submit anew.
@@ -25,7 +25,7 @@ struct Thread {
     /// What is left of [`TURN_COMPLETIONS`].
     completions: Cell<usize>,
     /// Rings that have completions, by how long they have waited.
-    waiting: RefCell<VecDeque<*mut NodeRing>>,
+    waiting: RefCell<VecDeque<*mut c_void>>,
 }
 
 thread_local! {
@@ -73,12 +73,12 @@ pub(crate) fn spend(completions: usize) {
 }
 
 /// A ring has completions, and stands in no queue yet.
-pub(crate) fn enqueue(ring: *mut NodeRing) {
+pub(crate) fn enqueue(ring: *mut c_void) {
     THREAD.with(|thread| thread.waiting.borrow_mut().push_back(ring));
 }
 
 /// The ring that has waited longest, if this turn has anything left. It has left the queue.
-pub(crate) fn next() -> Option<*mut NodeRing> {
+pub(crate) fn next() -> Option<*mut c_void> {
     THREAD.with(|thread| match thread.completions.get() {
         0 => None,
         _ => thread.waiting.borrow_mut().pop_front(),
@@ -86,7 +86,7 @@ pub(crate) fn next() -> Option<*mut NodeRing> {
 }
 
 /// A ring goes.
-pub(crate) fn forget(ring: *mut NodeRing) {
+pub(crate) fn forget(ring: *mut c_void) {
     // The thread's own memory may be gone at its end, and nobody asks it any more then.
     let _ = THREAD.try_with(|thread| thread.waiting.borrow_mut().retain(|&other| other != ring));
 }

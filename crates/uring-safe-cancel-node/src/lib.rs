@@ -12,6 +12,7 @@ mod arguments;
 mod budget;
 mod calls;
 mod completions;
+mod delivery;
 mod module;
 mod regions;
 mod ring;

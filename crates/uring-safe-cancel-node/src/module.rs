@@ -2,6 +2,7 @@
 
 use crate::calls;
 use crate::completions::Completions;
+use crate::delivery;
 use crate::regions::{Ends, Regions};
 use crate::ring::NodeRing;
 use crate::teardown;
@@ -161,7 +162,8 @@ pub fn create_ring<'env>(
     };
     let ring = Box::into_raw(Box::new(NodeRing::new(raw, core, completions, drain, regions)));
     // SAFETY: the callback runs, and the box lives until `teardown` frees it.
-    let started = unsafe { Waker::start(raw, ring, descriptor, options.use_uv) };
+    let started =
+        unsafe { Waker::start(raw, delivery::listener(ring), descriptor, options.use_uv) };
     let waker = match started {
         Ok(waker) => waker,
         Err(error) => {

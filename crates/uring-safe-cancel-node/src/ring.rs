@@ -1,9 +1,12 @@
 //! One ring of one environment.
 
+mod cleanup;
+
+pub(crate) use cleanup::Cleanup;
+
 use crate::budget::{self, LEAST_COMPLETIONS, TURN_COMPLETIONS};
 use crate::completions::{status, Completions, Header};
 use crate::regions::Regions;
-use crate::teardown::Cleanup;
 use crate::waker::Waker;
 use napi::sys;
 use std::ffi::c_void;

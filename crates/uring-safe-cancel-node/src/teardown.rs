@@ -4,21 +4,10 @@
 //! cleans up, and no destructor of ours touches a ring.
 
 use crate::budget;
-use crate::ring::NodeRing;
+use crate::ring::{Cleanup, NodeRing};
 use napi::sys;
 use std::ffi::c_void;
 use std::ptr;
-
-/// How the environment's end is heard of.
-pub(crate) enum Cleanup {
-    /// Not at all: before the ring is set up, and when nothing is left of it.
-    None,
-    /// An asynchronous hook, which is removed when libuv has closed the handles.
-    Asynchronous(sys::napi_async_cleanup_hook_handle),
-    /// A plain hook, where nothing has to be waited for. (Deno frees the handle of an asynchronous hook
-    /// itself when the hook returns: removing it from within would free it twice.)
-    Plain,
-}
 
 /// Makes the environment's end wait for the ring.
 ///
@@ -73,7 +62,7 @@ unsafe fn end(ring: *mut NodeRing) {
 ///
 /// `ring` is live, no borrow of it is, and this is its environment's thread.
 pub(crate) unsafe fn finish(ring: *mut NodeRing) {
-    budget::forget(ring);
+    budget::forget(ring.cast());
     // SAFETY: the caller vouches for the ring. The borrow ends before the waker stops.
     let (core, waker) = unsafe {
         let ring = &mut *ring;
@@ -89,7 +78,7 @@ pub(crate) unsafe fn finish(ring: *mut NodeRing) {
     };
     if let Some(waker) = waker {
         // SAFETY: as above; `stopped` is the last to touch the ring's waker.
-        unsafe { waker.stop(ring, stopped) };
+        unsafe { waker.stop(stopped) };
     }
     // Nobody polls the ring's descriptor any more, so it closes now: a program that makes and closes
     // rings without an event loop's turn between them would run out of descriptors.
@@ -100,8 +89,9 @@ pub(crate) unsafe fn finish(ring: *mut NodeRing) {
 ///
 /// # Safety
 ///
-/// As for [`finish`].
-unsafe fn stopped(ring: *mut NodeRing) {
+/// As for [`finish`], of `data`.
+unsafe fn stopped(data: *mut c_void) {
+    let ring = data.cast::<NodeRing>();
     // SAFETY: the caller vouches for the ring.
     let (env, cleanup) =
         unsafe { ((*ring).env, std::mem::replace(&mut (*ring).cleanup, Cleanup::None)) };

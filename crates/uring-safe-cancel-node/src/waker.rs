@@ -1,11 +1,12 @@
 //! Who tells the event loop that completions are there.
 
+mod listener;
 mod thread;
 pub(crate) mod uv;
 
-use crate::budget;
-use crate::ring::NodeRing;
+pub(crate) use listener::Listener;
 use napi::sys;
+use std::ffi::c_void;
 use std::os::fd::RawFd;
 
 /// A waker of one ring.
@@ -31,23 +32,23 @@ enum Kind {
 }
 
 impl Waker {
-    /// Starts waking `ring`. `use_uv`: the process is really Node, and has libuv.
+    /// Starts waking `listener`. `use_uv`: the process is really Node, and has libuv.
     ///
     /// # Safety
     ///
-    /// `env` is that of a running callback, and `ring` stays until [`Waker::stop`] calls back.
+    /// `env` is that of a running callback, and the listener's data stays until [`Waker::stop`] calls back.
     pub(crate) unsafe fn start(
         env: sys::napi_env,
-        ring: *mut NodeRing,
+        listener: Listener,
         descriptor: RawFd,
         use_uv: bool,
     ) -> std::io::Result<Self> {
         // SAFETY: the caller vouches for both.
         let kind = unsafe {
             if use_uv {
-                Kind::Uv(uv::UvWaker::start(env, ring, descriptor)?)
+                Kind::Uv(uv::UvWaker::start(env, listener, descriptor)?)
             } else {
-                Kind::Thread(thread::ThreadWaker::start(env, ring, descriptor)?)
+                Kind::Thread(thread::ThreadWaker::start(env, listener, descriptor)?)
             }
         };
         Ok(Self { kind, referenced: true, holding: false, flushes: 0 })
@@ -114,115 +115,22 @@ impl Waker {
         }
     }
 
-    /// Stops polling. When this returns, the descriptor may be closed. `stopped` is called with `ring`
+    /// Stops polling. When this returns, the descriptor may be closed. `stopped` is called with the listener's data
     /// when nothing of the waker is left, perhaps at once.
     ///
     /// # Safety
     ///
-    /// This is the environment's thread, and `ring` is as given to [`Waker::start`].
-    pub(crate) unsafe fn stop(self, ring: *mut NodeRing, stopped: unsafe fn(*mut NodeRing)) {
-        // SAFETY: the caller vouches for both.
+    /// This is the environment's thread.
+    pub(crate) unsafe fn stop(self, stopped: unsafe fn(*mut c_void)) {
+        // SAFETY: the caller vouches for the thread.
         unsafe {
             match self.kind {
-                Kind::Uv(waker) => waker.stop(ring, stopped),
+                Kind::Uv(waker) => waker.stop(stopped),
                 Kind::Thread(waker) => {
-                    waker.stop();
-                    stopped(ring);
+                    let data = waker.stop();
+                    stopped(data);
                 }
             }
         }
-    }
-}
-
-/// The ring has completions. It, or whoever has waited longer for it, gives JavaScript some, if this turn of the event loop
-/// has time left: otherwise the loop comes back, because the descriptor stays readable.
-///
-/// # Safety
-///
-/// As for [`deliver`].
-unsafe fn deliver_in_turn(ring: *mut NodeRing) {
-    // SAFETY: the caller vouches for the ring. Those in the queue are live, see `teardown::finish`, and of this thread. No
-    // borrow outlives its line.
-    unsafe {
-        if (*ring).is_destroyed {
-            deliver(ring);
-            return;
-        }
-        if !std::mem::replace(&mut (*ring).is_queued, true) {
-            budget::enqueue(ring);
-        }
-        while let Some(next) = budget::next() {
-            (*next).is_queued = false;
-            // JavaScript may finish either ring: neither is looked at after that.
-            if deliver(next) || next == ring {
-                return;
-            }
-        }
-    }
-}
-
-/// Reaps, and gives JavaScript what came: whether it was called. Called by a waker, from the event loop.
-///
-/// # Safety
-///
-/// `ring` is live, no borrow of it is, and this is its environment's thread, outside of JavaScript.
-unsafe fn deliver(ring: *mut NodeRing) -> bool {
-    // SAFETY: the caller vouches for the ring. The borrow ends before JavaScript runs.
-    let (env, callback, count, has_news) = {
-        // SAFETY: as above.
-        let ring = unsafe { &mut *ring };
-        if ring.core.is_none() {
-            return false;
-        }
-        // SAFETY: this is the environment's thread, outside of JavaScript.
-        unsafe { ring.completions.find() };
-        let count = ring.deliver();
-        let is_drained = ring.core.as_ref().is_some_and(uring_safe_cancel::Ring::is_drained);
-        // JavaScript has the timer by which to flush again.
-        let has_news = !ring.reports.is_empty() || is_drained || ring.is_again;
-        (ring.env, ring.callback, count, has_news)
-    };
-    if count == 0 && !has_news {
-        return false;
-    }
-    // SAFETY: the environment is live while its ring is, and this is its thread.
-    unsafe { call(env, callback, count) };
-    true
-}
-
-/// Calls JavaScript's `onCompletions(count)`, and runs the microtasks behind it.
-///
-/// # Safety
-///
-/// `env` is live, this is its thread, and `callback` is a reference to a function.
-unsafe fn call(env: sys::napi_env, callback: sys::napi_ref, count: usize) {
-    use std::ptr;
-    let (mut scope, mut function, mut receiver) =
-        (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-    let mut argument = ptr::null_mut();
-    let mut result = ptr::null_mut();
-    // SAFETY: the caller vouches for `env` and `callback`; the values live in the scope.
-    unsafe {
-        if sys::napi_open_handle_scope(env, &mut scope) != sys::Status::napi_ok {
-            return;
-        }
-        sys::napi_get_reference_value(env, callback, &mut function);
-        sys::napi_get_global(env, &mut receiver);
-        sys::napi_create_double(env, count as f64, &mut argument);
-        let status = sys::napi_make_callback(
-            env,
-            ptr::null_mut(),
-            receiver,
-            function,
-            1,
-            &argument,
-            &mut result,
-        );
-        if status == sys::Status::napi_pending_exception {
-            let mut error = ptr::null_mut();
-            sys::napi_get_and_clear_last_exception(env, &mut error);
-            sys::napi_fatal_exception(env, error);
-        }
-        sys::napi_close_handle_scope(env, scope);
     }
 }

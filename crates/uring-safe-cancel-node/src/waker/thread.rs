@@ -3,8 +3,7 @@
 //!
 //! The thread only polls. Entering, registering and reaping are the owner's.
 
-use super::deliver;
-use crate::ring::NodeRing;
+use super::Listener;
 use napi::sys;
 use std::ffi::c_void;
 use std::io;
@@ -60,14 +59,14 @@ pub(crate) struct ThreadWaker {
 
 /// What the threadsafe function's context points to.
 struct Shared {
-    /// `None` once the ring is finished: a wake that was on its way finds nothing.
-    ring: Mutex<Option<*mut NodeRing>>,
+    /// `None` once the waker is stopped: a wake that was on its way finds nobody.
+    listener: Mutex<Option<Listener>>,
     reaped: Arc<Notify>,
 }
 
 impl Shared {
-    fn ring(&self) -> Option<*mut NodeRing> {
-        *self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    fn listener(&self) -> Option<Listener> {
+        *self.listener.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -77,14 +76,14 @@ impl ThreadWaker {
     /// As for [`super::Waker::start`].
     pub(super) unsafe fn start(
         env: sys::napi_env,
-        ring: *mut NodeRing,
+        listener: Listener,
         descriptor: RawFd,
     ) -> io::Result<Self> {
         let watches = watcher()?;
         let reaped = Arc::new(Notify::new());
         let stop = Arc::new(Notify::new());
         let (gone, is_gone) = std_mpsc::channel();
-        let shared = Shared { ring: Mutex::new(Some(ring)), reaped: Arc::clone(&reaped) };
+        let shared = Shared { listener: Mutex::new(Some(listener)), reaped: Arc::clone(&reaped) };
         let shared = Box::into_raw(Box::new(shared));
         let (mut name, mut function) = (ptr::null_mut(), ptr::null_mut());
         const NAME: &str = "uring-safe-cancel";
@@ -123,7 +122,7 @@ impl ThreadWaker {
             Ok(()) => Ok(waker),
             Err(error) => {
                 // SAFETY: this is the environment's thread.
-                unsafe { waker.stop() };
+                let _ = unsafe { waker.stop() };
                 Err(error)
             }
         }
@@ -140,19 +139,23 @@ impl ThreadWaker {
         }
     }
 
+    /// The listener's data, whom nothing of the waker knows any more.
+    ///
     /// # Safety
     ///
     /// As for [`super::Waker::stop`].
-    pub(super) unsafe fn stop(self) {
+    pub(super) unsafe fn stop(self) -> *mut c_void {
         self.stop.notify_one();
         // The channel closes when the watch is dropped, which is after its deregistration. The thread
         // waits for nobody, so this takes microseconds.
         let _ = self.gone.recv();
         // SAFETY: the finaliser, which frees the box, runs on this thread, later.
         unsafe {
-            *(*self.shared).ring.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            let listener =
+                (*self.shared).listener.lock().unwrap_or_else(PoisonError::into_inner).take();
             let mode = sys::ThreadsafeFunctionReleaseMode::release;
             sys::napi_release_threadsafe_function(self.function.0, mode);
+            listener.map_or(ptr::null_mut(), |listener| listener.data)
         }
     }
 }
@@ -169,16 +172,16 @@ unsafe extern "C" fn on_wake(
     }
     // SAFETY: the context is the box of `start`, which the finaliser frees after the last call.
     let shared = unsafe { &*context.cast::<Shared>() };
-    let Some(ring) = shared.ring() else { return };
-    // SAFETY: the ring is live while the box names it. No JavaScript of this environment runs now.
+    let Some(Listener { data, turn, deliver, .. }) = shared.listener() else { return };
+    // SAFETY: the listener is live while the box names it. No JavaScript of this environment runs now.
     unsafe {
-        (*ring).turn();
-        deliver(ring);
+        turn(data);
+        deliver(data);
     }
     // The microtasks have run: where nothing is pending now, the process may end.
-    if let Some(ring) = shared.ring() {
+    if let Some(Listener { data, turn, .. }) = shared.listener() {
         // SAFETY: as above.
-        unsafe { (*ring).turn() };
+        unsafe { turn(data) };
     }
     shared.reaped.notify_one();
 }

@@ -8,8 +8,7 @@
 //! libuv's functions come by dlsym: Bun and Deno have none, and an addon that links them would not
 //! load there.
 
-use super::deliver_in_turn;
-use crate::ring::NodeRing;
+use super::Listener;
 use napi::sys;
 use std::ffi::{c_char, c_int, c_void, CStr};
 use std::io;
@@ -88,9 +87,9 @@ fn find() -> Option<Functions> {
 
 /// What the handles' data points to.
 struct Shared {
-    ring: *mut NodeRing,
+    listener: Listener,
     /// Set by `stop`: what to call when all handles are closed.
-    stopped: Option<unsafe fn(*mut NodeRing)>,
+    stopped: Option<unsafe fn(*mut c_void)>,
     open_handles: u32,
 }
 
@@ -108,7 +107,7 @@ impl UvWaker {
     /// As for [`super::Waker::start`].
     pub(super) unsafe fn start(
         env: sys::napi_env,
-        ring: *mut NodeRing,
+        listener: Listener,
         descriptor: RawFd,
     ) -> io::Result<Self> {
         let functions =
@@ -134,7 +133,7 @@ impl UvWaker {
             let idle = allocate((functions.handle_size)(UV_IDLE));
             (functions.idle_init)(event_loop, idle);
             let handles = [poll, prepare, idle];
-            let shared = Shared { ring, stopped: None, open_handles: handles.len() as u32 };
+            let shared = Shared { listener, stopped: None, open_handles: handles.len() as u32 };
             let shared = Box::into_raw(Box::new(shared)).cast::<c_void>();
             for handle in handles {
                 (functions.handle_set_data)(handle, shared);
@@ -184,13 +183,12 @@ impl UvWaker {
     /// # Safety
     ///
     /// As for [`super::Waker::stop`].
-    pub(super) unsafe fn stop(self, ring: *mut NodeRing, stopped: unsafe fn(*mut NodeRing)) {
+    pub(super) unsafe fn stop(self, stopped: unsafe fn(*mut c_void)) {
         let Functions { handle_get_data, poll_stop, close, .. } = self.functions;
         // SAFETY: the handles are open, their data is the box that `start` made, and this is the loop's
         // thread. After uv_poll_stop the loop does not look at the descriptor any more.
         unsafe {
             let shared = handle_get_data(self.poll).cast::<Shared>();
-            debug_assert!((*shared).ring == ring);
             (*shared).stopped = Some(stopped);
             poll_stop(self.poll);
             close(self.poll, Some(on_closed));
@@ -224,14 +222,17 @@ unsafe extern "C" fn on_readable(handle: Handle, _status: c_int, _events: c_int)
     // SAFETY: libuv calls this with our handle, which is open, on the loop's thread, outside of
     // JavaScript.
     unsafe {
-        let ring = shared(handle).ring;
-        deliver_in_turn(ring);
+        let Listener { data, deliver_in_turn, .. } = shared(handle).listener;
+        deliver_in_turn(data);
     }
 }
 
 unsafe extern "C" fn on_prepare(handle: Handle) {
-    // SAFETY: as above. The ring is live while its waker is, and nobody else borrows it.
-    unsafe { (*shared(handle).ring).turn() };
+    // SAFETY: as above. The listener is live while its waker is.
+    unsafe {
+        let Listener { data, turn, .. } = shared(handle).listener;
+        turn(data);
+    }
 }
 
 /// Its handle is there to be active.
@@ -245,9 +246,9 @@ unsafe extern "C" fn on_closed(handle: Handle) {
         libc::free(handle);
         shared.open_handles -= 1;
         if shared.open_handles == 0 {
-            let Shared { ring, stopped, .. } = *Box::from_raw(shared);
+            let Shared { listener, stopped, .. } = *Box::from_raw(shared);
             if let Some(stopped) = stopped {
-                stopped(ring);
+                stopped(listener.data);
             }
         }
     }
