@@ -5,8 +5,8 @@ mod memory;
 mod submit;
 
 use crate::arguments::{from_int, from_number, typed_array, Arguments};
-use crate::completions::Header;
-use crate::ring::{refusal, NodeRing};
+use crate::protocol::{refusal, Counter, Header, COUNTERS_TOTAL};
+use crate::ring::NodeRing;
 use crate::teardown;
 use napi::sys;
 use std::ffi::{c_char, c_void, CStr};
@@ -202,7 +202,7 @@ unsafe extern "C" fn stats(env: sys::napi_env, info: sys::napi_callback_info) ->
     unsafe {
         answer::<1>(env, info, |ring, arguments| {
             let Some(core) = &ring.core else { return refusal::CLOSED };
-            let words = stats_words(core.stats(), core.arena().usage().held);
+            let words = counters(&core.stats(), core.arena().usage().held);
             let (data, length) = typed_array::<f64>(env, arguments.value(0));
             if length < words.len() {
                 return refusal::BAD_ARGUMENT;
@@ -213,27 +213,28 @@ unsafe extern "C" fn stats(env: sys::napi_env, info: sys::napi_callback_info) ->
     }
 }
 
-/// The counters in the order in which TypeScript's stats.ts names them.
-fn stats_words(stats: Stats, arena_held: usize) -> [f64; 17] {
-    [
-        stats.submitted as f64,
-        stats.completed as f64,
-        f64::from(stats.in_flight),
-        f64::from(stats.queued),
-        stats.cancels_requested as f64,
-        stats.cancel_attempts as f64,
-        stats.reissues as f64,
-        stats.rescued as f64,
-        stats.stuck as f64,
-        f64::from(stats.max_attempts),
-        stats.answers.found as f64,
-        stats.answers.not_found as f64,
-        stats.answers.already as f64,
-        stats.answers.other as f64,
-        stats.refusals as f64,
-        stats.discarded as f64,
-        arena_held as f64,
-    ]
+/// The counters, each at its place.
+fn counters(stats: &Stats, arena_held: usize) -> [f64; COUNTERS_TOTAL] {
+    let mut numbers = [0.0; COUNTERS_TOTAL];
+    let mut set = |counter: Counter, number: f64| numbers[counter as usize] = number;
+    set(Counter::Submitted, stats.submitted as f64);
+    set(Counter::Completed, stats.completed as f64);
+    set(Counter::InFlight, f64::from(stats.in_flight));
+    set(Counter::Queued, f64::from(stats.queued));
+    set(Counter::CancelsRequested, stats.cancels_requested as f64);
+    set(Counter::CancelAttempts, stats.cancel_attempts as f64);
+    set(Counter::Reissues, stats.reissues as f64);
+    set(Counter::Rescued, stats.rescued as f64);
+    set(Counter::Stuck, stats.stuck as f64);
+    set(Counter::MaxAttempts, f64::from(stats.max_attempts));
+    set(Counter::AnswersFound, stats.answers.found as f64);
+    set(Counter::AnswersNotFound, stats.answers.not_found as f64);
+    set(Counter::AnswersAlready, stats.answers.already as f64);
+    set(Counter::AnswersOther, stats.answers.other as f64);
+    set(Counter::Refusals, stats.refusals as f64);
+    set(Counter::Discarded, stats.discarded as f64);
+    set(Counter::ArenaHeld, arena_held as f64);
+    numbers
 }
 
 /// takeReports(): an array of [id, operation, fd or -1, attempts, last answer or 1, milliseconds] for

@@ -6,76 +6,11 @@
 //! for its address whenever it is called.
 
 use crate::arguments::typed_array;
+use crate::protocol::{Given, Header, COMPLETION_WORDS, FIRST_COMPLETION, HEADER_WORDS};
 use crate::regions::Regions;
 use napi::sys;
 use std::ptr;
 use uring_safe_cancel::{Arena, Memory};
-
-/// Words before the arguments; see [`Header`].
-pub(crate) const HEADER_WORDS: usize = 8;
-/// Words of the arguments: so many doubles; see [`Given`].
-const GIVEN_WORDS: usize = 16;
-const FIRST_COMPLETION: usize = HEADER_WORDS + GIVEN_WORDS;
-/// Words of one completion: id, result, status, attempts.
-pub(crate) const WORDS: usize = 4;
-
-/// The header's words.
-#[derive(Clone, Copy)]
-#[repr(usize)]
-pub(crate) enum Header {
-    /// Operations that have not settled.
-    Pending = 0,
-    /// 1: flush again after a millisecond, the kernel is short of something.
-    Again = 1,
-    /// 1: operations were reported as stuck.
-    Reports = 2,
-    /// 1: the ring takes no more operations and has settled all it had.
-    Drained = 3,
-    /// The region of the last allocation.
-    Region = 4,
-    /// 1: the next operation waits in the queue.
-    Full = 5,
-    /// How many operations were taken, as 32 bits.
-    Submitted = 6,
-    /// Of the slabs that JavaScript had before the last allocation: KiB.
-    Slabs = 7,
-}
-
-/// The arguments of the calls that are made for each operation. They lie in the array because Node-API takes as long for
-/// two arguments as JavaScript does for all of them.
-#[derive(Clone, Copy)]
-#[repr(usize)]
-pub(crate) enum Given {
-    /// JavaScript's id of the operation.
-    Id = 0,
-    Descriptor = 1,
-    Length = 2,
-    /// In the file; of a copy: in the kept memory.
-    Position = 3,
-    Flags = 4,
-    /// In milliseconds.
-    Timeout = 5,
-    /// The number of a region; of a copy: of a vectored read's part.
-    Region = 6,
-    /// In the region, or in the caller's bytes.
-    Start = 7,
-}
-
-/// The status word: a verdict, and two flags.
-pub(crate) mod status {
-    /// The verdict's bits.
-    pub(crate) const VERDICT: i32 = 3;
-    pub(crate) const COMPLETED: i32 = 0;
-    pub(crate) const FAILED: i32 = 1;
-    pub(crate) const CANCELLED: i32 = 2;
-    pub(crate) const STUCK: i32 = 3;
-    /// The operation's timeout asked for the cancel.
-    pub(crate) const TIMED_OUT: i32 = 4;
-    /// The bytes lie in core memory and wait to be copied out.
-    pub(crate) const KEPT: i32 = 8;
-    /// The errno is the kernel's answer to the ring itself, of which it takes nothing any more.
-    pub(crate) const FORBIDDEN: i32 = 16;
-}
 
 /// The array.
 pub(crate) struct Completions {
@@ -224,7 +159,7 @@ impl Completions {
         if !self.is_forgotten && index < self.capacity {
             // SAFETY: the index was checked: with a capacity the array is there.
             unsafe {
-                let place = self.words.add(FIRST_COMPLETION + index * WORDS);
+                let place = self.words.add(FIRST_COMPLETION + index * COMPLETION_WORDS);
                 place.write(id);
                 place.add(1).write(result);
                 place.add(2).write(status);
@@ -242,5 +177,5 @@ impl Completions {
 
 /// How many completions fit into so many words.
 fn capacity(words: usize) -> usize {
-    words.saturating_sub(FIRST_COMPLETION) / WORDS
+    words.saturating_sub(FIRST_COMPLETION) / COMPLETION_WORDS
 }

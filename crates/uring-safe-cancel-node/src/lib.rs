@@ -14,6 +14,7 @@ mod calls;
 mod completions;
 mod delivery;
 mod module;
+mod protocol;
 mod regions;
 mod ring;
 mod teardown;

@@ -5,7 +5,8 @@ mod cleanup;
 pub(crate) use cleanup::Cleanup;
 
 use crate::budget::{self, LEAST_COMPLETIONS, TURN_COMPLETIONS};
-use crate::completions::{status, Completions, Header};
+use crate::completions::Completions;
+use crate::protocol::{refusal, status, Header, KEPT_BYTES};
 use crate::regions::Regions;
 use crate::waker::Waker;
 use napi::sys;
@@ -36,27 +37,6 @@ pub(crate) enum Keep {
     /// Its bytes are where they belong; they are kept until the next flush, in case the ArrayBuffer on
     /// them was detached meanwhile.
     Region,
-}
-
-/// Larger results are kept until JavaScript releases them: it copies only so much in a turn of the event loop.
-/// The others are copied before the next flush.
-const KEPT_BYTES: i32 = 1 << 16;
-
-/// What a submission answers beside 0 and negative errnos. The numbers are beyond all errnos.
-pub(crate) mod refusal {
-    pub(crate) const CLOSED: i32 = -10_001;
-    pub(crate) const QUEUE_FULL: i32 = -10_002;
-    pub(crate) const ARENA_FULL: i32 = -10_003;
-    pub(crate) const BAD_ARGUMENT: i32 = -10_004;
-    /// The runtime allows no ArrayBuffers on memory of an addon.
-    pub(crate) const NOT_EXTERNAL: i32 = -10_005;
-    /// As many opens wait as may.
-    pub(crate) const TOO_MANY_OPENS: i32 = -10_006;
-    /// No thread can be had for an open that may wait: the user has as many as may be, or the control group.
-    pub(crate) const NO_PROCESS: i32 = -10_007;
-    pub(crate) const NO_PROCESS_OF_GROUP: i32 = -10_008;
-    /// So much below the errno with which the kernel takes nothing of the ring any more.
-    pub(crate) const FORBIDDEN: i32 = -20_000;
 }
 
 /// So many bytes that JavaScript has yet to copy count as a completion more: a turn copies about a megabyte.

@@ -2,8 +2,8 @@
 
 use super::{answer, with};
 use crate::arguments::from_int;
-use crate::completions::{Given, Header};
-use crate::ring::{refusal, Kept};
+use crate::protocol::{refusal, Given, Header};
+use crate::ring::Kept;
 use napi::sys;
 use uring_safe_cancel::ArenaError;
 

@@ -3,8 +3,8 @@
 
 use super::answer;
 use crate::arguments::{typed_array, Arguments};
-use crate::completions::{Given, Header};
-use crate::ring::{refusal, Keep, NodeRing};
+use crate::protocol::{refusal, Given, Header, ASYNCHRONOUS};
+use crate::ring::{Keep, NodeRing};
 use napi::sys;
 use std::ffi::CStr;
 use std::ptr;
@@ -14,9 +14,6 @@ use uring_safe_cancel::operation::{
     WriteVectored, CURRENT_POSITION,
 };
 use uring_safe_cancel::{Arena, ArenaError, Descriptor, Extra, Memory, Operation};
-
-/// Bit of the flags argument: `IOSQE_ASYNC`.
-const ASYNCHRONOUS: u32 = 1;
 
 /// The flags and the timeout, which every submission but a close has as its last two arguments.
 fn extra<const N: usize>(arguments: &Arguments<N>) -> Extra {
@@ -44,7 +41,7 @@ impl Common {
         let given = |argument| ring.completions.given(argument);
         Self {
             id: given(Given::Id) as u32,
-            descriptor: Descriptor::Borrowed(given(Given::Descriptor) as i32),
+            descriptor: Descriptor::Borrowed(given(Given::Fd) as i32),
             offset: offset(given(Given::Position)),
             extra: extra_of(given(Given::Flags) as u32, given(Given::Timeout)),
         }
