@@ -1,5 +1,6 @@
 /**
- * The numbers that both sides of the boundary know. Written by `UPDATE=1 cargo test -p uring-safe-cancel-node`, from crates/uring-safe-cancel-node/src/protocol.rs: edit that, not this.
+ * The numbers that both sides of the boundary know. Written by `UPDATE=1 cargo test -p uring-safe-cancel-node`, from
+ * crates/uring-safe-cancel-node/src/protocol.rs: edit that, not this.
  */
 
 /** What a submission answers beside 0 and negative errnos: beyond all errnos. */
@@ -58,6 +59,21 @@ export const Given = {
   REGION: 6,
   /** In the region, or in the caller's bytes. */
   START: 7,
+  /** What is submitted by the door for all: a `Code`. */
+  CODE: 8,
+  /** Its first number: the events of a poll, the milliseconds of a sleep, the flags of an open, 1 for fdatasync. */
+  FIRST: 9,
+  /** Its second number: the mode of an open. */
+  SECOND: 10,
+} as const
+
+/** What the door for operations that are made seldom is asked for. 0 is what comes of an array that is gone. */
+export const Code = {
+  POLL: 1,
+  SLEEP: 2,
+  OPEN: 3,
+  CLOSE: 4,
+  SYNC: 5,
 } as const
 
 /** The status word of a completion: the verdict, and flags. */
@@ -101,10 +117,10 @@ export const Counter = {
 export const HEADER_WORDS = 8
 
 /** How many arguments there are. */
-export const GIVEN_NUMBERS = 8
+export const GIVEN_NUMBERS = 11
 
 /** Where in the array the first completion lies. */
-export const FIRST_COMPLETION = 24
+export const FIRST_COMPLETION = 30
 
 /** Words of one completion: id, result, status, attempts. */
 export const COMPLETION_WORDS = 4

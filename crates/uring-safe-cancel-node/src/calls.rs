@@ -2,7 +2,9 @@
 //! 0 or a count, or a negative errno or [`refusal`].
 
 mod memory;
+mod operations;
 mod submit;
+mod vectored;
 
 use crate::arguments::{from_int, from_number, typed_array, Arguments};
 use crate::protocol::{refusal, Counter, Header, COUNTERS_TOTAL};
@@ -21,13 +23,9 @@ const FUNCTIONS: &[(&CStr, Callback)] = &[
     (c"readRegion", submit::read_region),
     (c"write", submit::write),
     (c"writeRegion", submit::write_region),
-    (c"readv", submit::read_vectored),
-    (c"writev", submit::write_vectored),
-    (c"poll", submit::poll),
-    (c"sleep", submit::sleep),
-    (c"open", submit::open),
-    (c"closeDescriptor", submit::close_descriptor),
-    (c"sync", submit::sync),
+    (c"submit", operations::submit),
+    (c"readv", vectored::read_vectored),
+    (c"writev", vectored::write_vectored),
     (c"cancel", cancel),
     (c"has", has),
     (c"flush", flush),

@@ -88,6 +88,15 @@ values! {
         FORBIDDEN = -20_000,
     }
 
+    /// What the door for operations that are made seldom is asked for. 0 is what comes of an array that is gone.
+    code as CODES, "Code" {
+        POLL = 1,
+        SLEEP = 2,
+        OPEN = 3,
+        CLOSE = 4,
+        SYNC = 5,
+    }
+
     /// The status word of a completion: the verdict, and flags.
     status as STATUS, "Status" {
         /// The verdict's bits.
@@ -142,6 +151,12 @@ places! {
         Region,
         /// In the region, or in the caller's bytes.
         Start,
+        /// What is submitted by the door for all: a `Code`.
+        Code,
+        /// Its first number: the events of a poll, the milliseconds of a sleep, the flags of an open, 1 for fdatasync.
+        First,
+        /// Its second number: the mode of an open.
+        Second,
     }
 
     /// Places of the counters.
@@ -245,10 +260,9 @@ mod tests {
 
     fn typescript() -> String {
         let mut text = String::from(
-            "/**\n * The numbers that both sides of the boundary know. Written by `UPDATE=1 cargo test -p uring-safe-cancel-node`, from \
-             crates/uring-safe-cancel-node/src/protocol.rs: edit that, not this.\n */\n",
+            "/**\n * The numbers that both sides of the boundary know. Written by `UPDATE=1 cargo test -p uring-safe-cancel-node`, from\n * crates/uring-safe-cancel-node/src/protocol.rs: edit that, not this.\n */\n",
         );
-        for list in [&REFUSALS, &HEADER, &GIVEN, &STATUS, &COUNTERS] {
+        for list in [&REFUSALS, &HEADER, &GIVEN, &CODES, &STATUS, &COUNTERS] {
             text.push('\n');
             documented(&mut text, "", list.documentation);
             writeln!(text, "export const {} = {{", list.name).unwrap();
