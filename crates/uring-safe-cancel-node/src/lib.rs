@@ -3,7 +3,7 @@
 //! The hot path is raw Node-API (`calls`): JavaScript gives each operation an id and submits it with
 //! numbers only; `ring::NodeRing` writes (id, result, status, attempts) of whatever completed into an
 //! array that it shares with JavaScript, which settles the promises itself. What is not hot
-//! (`module`) goes by napi-rs.
+//! (`exports`) goes by napi-rs.
 
 // Where napi-derive registers nothing, nothing is called.
 #![cfg_attr(test, allow(dead_code))]
@@ -13,7 +13,7 @@ mod budget;
 mod calls;
 mod completions;
 mod delivery;
-mod module;
+mod exports;
 mod protocol;
 mod regions;
 mod ring;

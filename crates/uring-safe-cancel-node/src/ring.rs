@@ -1,8 +1,11 @@
 //! One ring of one environment.
 
 mod cleanup;
+mod kept;
 
 pub(crate) use cleanup::Cleanup;
+use kept::KeptResults;
+pub(crate) use kept::{Keep, Kept};
 
 use crate::budget::{self, LEAST_COMPLETIONS, TURN_COMPLETIONS};
 use crate::completions::Completions;
@@ -16,7 +19,7 @@ use std::ptr;
 use std::time::Duration;
 use uring_safe_cancel::kernel::{Kernel, WorkerLimit};
 use uring_safe_cancel::{
-    Completion, Extra, Key, Memory, Operation, RealKernel, Refusal, Ring, StuckReport, Verdict,
+    Completion, Extra, Key, Operation, RealKernel, Refusal, Ring, StuckReport, Verdict,
 };
 
 /// What the core knows an operation by.
@@ -27,18 +30,6 @@ pub(crate) struct Client {
     pub(crate) keep: Keep,
 }
 
-/// What becomes of an operation's memory when it has a result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keep {
-    /// Nothing in it is of interest.
-    No,
-    /// Its bytes are to be copied out.
-    Copy,
-    /// Its bytes are where they belong; they are kept until the next flush, in case the ArrayBuffer on
-    /// them was detached meanwhile.
-    Region,
-}
-
 /// So many bytes that JavaScript has yet to copy count as a completion more: a turn copies about a megabyte.
 const COPIED_BYTES_OF_A_COMPLETION: usize = 8 << 10;
 /// What a flush costs by itself, in the same units: a system call, and a run of microtasks.
@@ -46,15 +37,6 @@ const FLUSH_COST: usize = 1;
 /// So many bytes count as an operation more: the kernel has copied them meanwhile, on this thread. A read of
 /// 4 KiB from the page cache takes as long as five operations without.
 const INLINE_BYTES_OF_A_UNIT: usize = 1 << 10;
-
-/// Bytes of a completed read.
-#[derive(Default)]
-pub(crate) enum Kept {
-    #[default]
-    Nothing,
-    One(Memory),
-    Many(Vec<Memory>),
-}
 
 /// So many ids' keys are kept when nothing is pending: 192 KiB.
 const KEPT_KEYS: usize = 8192;
@@ -85,32 +67,6 @@ pub(crate) struct NodeRing {
     /// How many operations were taken, as 32 bits.
     submitted: i32,
     kept: KeptResults,
-}
-
-/// Memory of completed reads, by JavaScript's id.
-#[derive(Default)]
-struct KeptResults {
-    by_id: Vec<Kept>,
-    /// Those that the next flush, or the next turn of the event loop, lets go.
-    until_flush: Vec<u32>,
-}
-
-impl KeptResults {
-    fn keep(&mut self, id: u32, memory: Kept, until_flush: bool) {
-        if self.by_id.len() <= id as usize {
-            self.by_id.resize_with(id as usize + 1, Kept::default);
-        }
-        self.by_id[id as usize] = memory;
-        if until_flush {
-            self.until_flush.push(id);
-        }
-    }
-
-    fn release_flushed(&mut self) {
-        for id in self.until_flush.drain(..) {
-            self.by_id[id as usize] = Kept::Nothing;
-        }
-    }
 }
 
 impl NodeRing {
@@ -162,12 +118,12 @@ impl NodeRing {
         operation: Operation,
         extra: Extra,
     ) -> i32 {
-        self.submit_at_once(id, keep, operation, extra)
+        self.submit_inlined(id, keep, operation, extra)
     }
 
     /// The same for those that programs make most: inlined, so that the operation is not copied.
     #[inline(always)]
-    pub(crate) fn submit_at_once(
+    pub(crate) fn submit_inlined(
         &mut self,
         id: u32,
         keep: Keep,
@@ -266,7 +222,7 @@ impl NodeRing {
             if let Some(key) = keys.get_mut(completion.client.id as usize) {
                 *key = None;
             }
-            tell(completion, completions, count, kept);
+            write_completion(completion, completions, count, kept);
             count += 1;
             spent += cost;
             cost
@@ -332,7 +288,7 @@ impl NodeRing {
 
     /// The memory of a completed read that waits to be copied out.
     pub(crate) fn kept(&mut self, id: u32) -> Option<&mut Kept> {
-        self.kept.by_id.get_mut(id as usize)
+        self.kept.of(id)
     }
 
     /// Cancels everything and blocks, at most `drain`, until the kernel has let go of it. For the end
@@ -357,7 +313,7 @@ impl NodeRing {
 
 /// Puts a completion where JavaScript reads it.
 #[inline(always)]
-fn tell(
+fn write_completion(
     completion: Completion<Client>,
     completions: &Completions,
     index: usize,

@@ -75,7 +75,7 @@ pub(super) unsafe extern "C" fn nop(
     unsafe {
         answer::<0>(env, info, |ring, _| {
             let Numbers { id, extra, .. } = Numbers::of(ring);
-            ring.submit_at_once(id, Keep::No, Nop.into(), extra)
+            ring.submit_inlined(id, Keep::No, Nop.into(), extra)
         })
     }
 }
@@ -115,7 +115,7 @@ pub(super) unsafe extern "C" fn read_region(
 #[inline]
 fn submit_read(ring: &mut NodeRing, keep: Keep, memory: Memory) -> i32 {
     let Numbers { id, descriptor, offset, extra } = Numbers::of(ring);
-    ring.submit_at_once(id, keep, Read { descriptor, memory, offset }.into(), extra)
+    ring.submit_inlined(id, keep, Read { descriptor, memory, offset }.into(), extra)
 }
 
 /// write(bytes): a snapshot of them.
@@ -140,7 +140,7 @@ pub(super) unsafe extern "C" fn write(
 #[inline]
 fn submit_write(ring: &mut NodeRing, memory: Memory) -> i32 {
     let Numbers { id, descriptor, offset, extra } = Numbers::of(ring);
-    ring.submit_at_once(id, Keep::No, Write { descriptor, memory, offset }.into(), extra)
+    ring.submit_inlined(id, Keep::No, Write { descriptor, memory, offset }.into(), extra)
 }
 
 /// A copy of a part of JavaScript's bytes.

@@ -1,5 +1,6 @@
-//! What the addon exports: a ring, and a few things that Node lacks.
+//! Making a ring: its options, the kernel's side, and how they are wired to an environment.
 
+use super::probe::SetupFailure;
 use crate::calls;
 use crate::completions::Completions;
 use crate::delivery;
@@ -10,11 +11,9 @@ use crate::waker::Waker;
 use napi::bindgen_prelude::{Either, Env, Function, Object, Result};
 use napi::{sys, JsValue};
 use napi_derive::napi;
-use std::collections::BTreeMap;
-use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
-use uring_safe_cancel::{CancelPolicy, Options, RealKernel, Ring, SetupError, Unsupported};
+use uring_safe_cancel::{CancelPolicy, Options, RealKernel, Ring, Unsupported};
 
 /// A ring's options, validated by TypeScript. Times are in milliseconds.
 #[napi(object)]
@@ -45,71 +44,29 @@ pub struct NativeOptions {
     pub is_worker: bool,
 }
 
-/// Why there is no ring.
-#[napi(object)]
-pub struct SetupFailure {
-    /// ENOSYS, EPERM, ENOMEM, EMFILE or EOTHER.
-    pub code: String,
-    /// A negative errno, or 0.
-    pub errno: i32,
-    /// What is wrong.
-    pub reason: String,
-    /// What to do.
-    pub remedy: String,
-}
-
-impl SetupFailure {
-    fn new(unsupported: Unsupported, errno: i32) -> Self {
-        Self {
-            code: unsupported.code().to_owned(),
-            errno: -errno,
-            reason: unsupported.to_string(),
-            remedy: unsupported.remedy().to_owned(),
+impl NativeOptions {
+    fn of_core(&self) -> Options {
+        Options {
+            entries: self.entries,
+            completions: self.completion_entries,
+            queue_limit: self.queue_limit,
+            arena_bytes: self.arena_bytes as usize,
+            cancel: CancelPolicy {
+                reissue: self.reissue,
+                first_delay: milliseconds(self.first_delay),
+                max_delay: milliseconds(self.max_delay),
+                stuck_after: milliseconds(self.stuck_after),
+            },
         }
     }
-}
 
-/// Why the kernel takes nothing any more of a ring that it gave: what it answers with this errno, and what to do.
-#[napi]
-pub fn forbidden(errno: i32) -> SetupFailure {
-    SetupFailure::new(SetupError::forbidden(errno).reason, errno)
-}
-
-/// What this machine's io_uring can do.
-#[napi(object)]
-pub struct NativeProbe {
-    /// The kernel's release.
-    pub kernel: String,
-    /// Why there is no io_uring.
-    pub failure: Option<SetupFailure>,
-    /// Which operations the kernel knows.
-    pub operations: BTreeMap<String, bool>,
-    /// Which setup flags it knows.
-    pub flags: BTreeMap<String, bool>,
-}
-
-/// The version that this addon is of.
-#[napi]
-pub fn version() -> &'static str {
-    env!("CARGO_PKG_VERSION")
-}
-
-/// Asks the kernel, with a small ring that is closed again.
-#[napi]
-pub fn probe() -> NativeProbe {
-    let probe = uring_safe_cancel::probe();
-    let missing = probe.fallbacks;
-    let is_there = probe.unsupported.is_none();
-    let flags = [
-        ("SINGLE_ISSUER", missing.single_issuer),
-        ("COOP_TASKRUN", missing.coop_taskrun),
-        ("SUBMIT_ALL", missing.submit_all),
-    ];
-    NativeProbe {
-        kernel: probe.kernel,
-        failure: probe.unsupported.map(|unsupported| SetupFailure::new(unsupported, 0)),
-        operations: probe.operations.iter().map(|&(name, is)| (name.to_owned(), is)).collect(),
-        flags: flags.map(|(name, missing)| (name.to_owned(), is_there && !missing)).into(),
+    /// How the environment ends.
+    fn ends(&self) -> Ends {
+        match (self.is_node, self.is_worker) {
+            (false, _) => Ends::Quietly,
+            (true, false) => Ends::WithProcess,
+            (true, true) => Ends::Alone,
+        }
     }
 }
 
@@ -126,18 +83,7 @@ pub fn create_ring<'env>(
     words: u32,
     on_completions: Function<'env, f64, ()>,
 ) -> Result<Either<SetupFailure, Object<'env>>> {
-    let core_options = Options {
-        entries: options.entries,
-        completions: options.completion_entries,
-        queue_limit: options.queue_limit,
-        arena_bytes: options.arena_bytes as usize,
-        cancel: CancelPolicy {
-            reissue: options.reissue,
-            first_delay: milliseconds(options.first_delay),
-            max_delay: milliseconds(options.max_delay),
-            stuck_after: milliseconds(options.stuck_after),
-        },
-    };
+    let core_options = options.of_core();
     let kernel = match RealKernel::new(core_options.entries, core_options.completions) {
         Ok(kernel) => kernel,
         Err(error) => {
@@ -150,11 +96,7 @@ pub fn create_ring<'env>(
     let core = Ring::new(kernel, size, core_options);
     let raw = env.raw();
     let drain = milliseconds(options.drain_timeout);
-    let regions = Regions::new(match (options.is_node, options.is_worker) {
-        (false, _) => Ends::Quietly,
-        (true, false) => Ends::WithProcess,
-        (true, true) => Ends::Alone,
-    });
+    let regions = Regions::new(options.ends());
     // SAFETY: `raw` is the running callback's.
     let Some((completions, array)) = (unsafe { Completions::make(raw, &regions, words) }) else {
         let unsupported = Unsupported::Other(libc::ENOMEM);
@@ -200,33 +142,4 @@ pub fn create_ring<'env>(
         object
     };
     Ok(Either::B(Object::from_raw(raw, object)))
-}
-
-/// A new eventfd, close-on-exec. Answers the descriptor, or a negative errno.
-#[napi]
-pub fn eventfd(initial: u32, flags: i32) -> i32 {
-    // SAFETY: the call takes two integers.
-    let descriptor = unsafe { libc::eventfd(initial, flags | libc::EFD_CLOEXEC) };
-    if descriptor < 0 {
-        -last_errno()
-    } else {
-        descriptor
-    }
-}
-
-/// A new pipe, close-on-exec: both descriptors, or a negative errno alone.
-#[napi]
-pub fn pipe(flags: i32) -> Vec<i32> {
-    let mut ends = [-1; 2];
-    // SAFETY: the array has room for both descriptors.
-    if unsafe { libc::pipe2(ends.as_mut_ptr(), flags | libc::O_CLOEXEC) } != 0 {
-        return vec![-last_errno()];
-    }
-    // SAFETY: the kernel just made them for us.
-    let [reader, writer] = ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) });
-    vec![reader.into_raw_fd(), writer.into_raw_fd()]
-}
-
-fn last_errno() -> i32 {
-    std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
 }
