@@ -1,10 +1,13 @@
 /** AbortSignals: one listener for each signal, however many operations hang on it, and none left behind. */
 import { addAbortListener } from 'node:events'
 
-import type { Operation } from './operation.js'
+/** What a signal can stop. */
+export interface Abortable {
+  cancel(reason: unknown): void
+}
 
 class Watch {
-  readonly operations = new Set<Operation>()
+  readonly operations = new Set<Abortable>()
   readonly #signal: AbortSignal
   readonly #listener: Disposable
 
@@ -17,7 +20,7 @@ class Watch {
   #abort(): void {
     const reason = reasonOf(this.#signal)
     watches.delete(this.#signal)
-    for (const operation of this.operations) operation.engine.cancel(operation, reason)
+    for (const operation of this.operations) operation.cancel(reason)
     this.operations.clear()
   }
 
@@ -39,7 +42,7 @@ export function reasonOf(signal: AbortSignal): unknown {
 const watches = new WeakMap<AbortSignal, Watch>()
 
 /** Cancels the operation when the signal aborts. */
-export function watchSignal(signal: AbortSignal, operation: Operation): void {
+export function watchSignal(signal: AbortSignal, operation: Abortable): void {
   let watch = watches.get(signal)
   if (watch === undefined) {
     watch = new Watch(signal)
@@ -49,7 +52,7 @@ export function watchSignal(signal: AbortSignal, operation: Operation): void {
 }
 
 /** The operation has settled. */
-export function unwatchSignal(signal: AbortSignal, operation: Operation): void {
+export function unwatchSignal(signal: AbortSignal, operation: Abortable): void {
   const watch = watches.get(signal)
   if (watch === undefined || !watch.operations.delete(operation)) return
   if (watch.operations.size === 0) watch.stop()

@@ -22,15 +22,19 @@ import {
 } from './native.js'
 import { createNative } from './native-ring.js'
 import { OperationTable } from './operation-table.js'
-import { Kind, Operation } from './operation.js'
+import { Kind } from './kind.js'
+import { Operation, type Owner } from './operation.js'
 import type { ResolvedOptions } from './options.js'
 import type { OperationOptions } from './requests.js'
-import { settleCancelled, settleCompleted, settleFailed, settleStuck } from './settle.js'
+import { completeNothing, settleCancelled, settleFailed, settleStuck } from './settle.js'
 import { forbidden } from './unavailable.js'
 
 const RESOLVED = Promise.resolve()
 /** How soon to try again where the kernel took no submissions. */
 const AGAIN_MILLISECONDS = 1
+
+/** A call that never began. */
+const NONE = new Kind('', completeNothing)
 
 /** Engines with operations pending: nobody else need hold them, and they must not be collected. */
 const busy = new Set<Engine>()
@@ -52,7 +56,7 @@ export interface EngineEvents {
   drained(): void
 }
 
-export class Engine {
+export class Engine implements Owner {
   readonly native: NativeRing
   readonly memory: CoreMemory
   readonly copies: CopyQueue
@@ -98,7 +102,12 @@ export class Engine {
    * throw (for want of stack, any call may) comes between that and its promise's return: from then on the id is the
    * kernel's until the completion. What throws in between leaves an operation that is taken out with the next flush.
    */
-  begin(kind: Kind, fd: number, holder: unknown, options: OperationOptions | undefined): Operation {
+  begin(
+    kind: Kind<Operation>,
+    fd: number,
+    holder: unknown,
+    options: OperationOptions | undefined,
+  ): Operation {
     this.schedule()
     // In no table yet: making a promise runs hooks of the program's, which may call the ring.
     const operation = new Operation(this, kind, fd, holder, options)
@@ -143,7 +152,7 @@ export class Engine {
   }
 
   #unbegun(outcome: 'failed' | 'cancelled'): Operation {
-    const operation = new Operation(this, Kind.NONE, -1, undefined, undefined)
+    const operation = new Operation(this, NONE, -1, undefined, undefined)
     operation.end(outcome, 0)
     return operation
   }
@@ -151,7 +160,7 @@ export class Engine {
   /** The native side refused the submission, or has yet to hear of a cancel: the operation's promise. */
   begun(operation: Operation, answer: number): Promise<unknown> {
     if (answer <= Refusal.FORBIDDEN) return this.#reject(operation, forbidden(answer - Refusal.FORBIDDEN))
-    if (answer < 0) return this.#reject(operation, refusalError(answer, operation.syscall))
+    if (answer < 0) return this.#reject(operation, refusalError(answer, operation.kind.syscall))
     if (operation.cancellation !== undefined) {
       // A hook or a getter of the program's cancelled it while the native side did not know it.
       this.native.cancel(operation.id)
@@ -270,7 +279,7 @@ export class Engine {
   #deliver(operation: Operation, result: number, status: number, attempts: number): boolean {
     switch (status & Status.VERDICT) {
       case Status.COMPLETED:
-        return settleCompleted(operation, result, status, attempts)
+        return operation.kind.complete(operation, result, status, attempts)
       case Status.FAILED:
         settleFailed(operation, result, status, attempts)
         break
@@ -284,7 +293,7 @@ export class Engine {
   }
 
   /** A result whose bytes were copied in pieces is whole now. */
-  settled(operation: Operation): void {
+  copied(operation: Operation): void {
     this.#forget(operation)
   }
 

@@ -6,15 +6,15 @@
  * operation stands in the list of those that nobody has looked for; only a cancel by descriptor sorts these into lists by
  * number, each operation once. The lists are linked by numbers, because pointers cost V8 a write barrier each.
  */
-import { Kind, type Operation } from './operation.js'
+import type { Operation } from './operation.js'
 
 /** A table with as many ids, or fewer, is never made smaller: 128 KiB. */
 const KEPT_IDS = 8192
 const FIRST_IDS = 256
 
-/** The list that an operation belongs to. A close, which no cancel reaches, and who has no descriptor: -1. */
+/** The list that an operation belongs to. Whom no cancel reaches, and who has no descriptor: -1. */
 function keyOf({ kind, fd }: Operation): number {
-  return kind === Kind.CLOSE ? -1 : fd
+  return kind.isCancellable ? fd : -1
 }
 
 /** The number of the list of those that nobody has looked for. */
@@ -192,7 +192,7 @@ export class OperationTable {
     this.#lists?.free(emptied)
   }
 
-  /** Those on a descriptor: by its number, and by the object that the calls were made with. No closes. */
+  /** Those on a descriptor that a cancel reaches: by its number, and by the object that the calls were made with. */
   on(fd: unknown, number: number): Operation[] {
     if (this.#taking !== undefined) this.#repair()
     const lists = (this.#lists ??= this.#unsorted())
@@ -209,12 +209,12 @@ export class OperationTable {
   }
 
   /**
-   * All, but closes. Not by the lists: the table is never much longer than what there is, and whatever a time limit of node:vm
+   * All that a cancel reaches. Not by the lists: the table is never much longer than what there is, and whatever a time limit of node:vm
    * may have struck, an operation that has an id is found.
    */
   all(): Operation[] {
     return this.#operations.filter(
-      (operation): operation is Operation => operation !== undefined && operation.kind !== Kind.CLOSE,
+      (operation): operation is Operation => operation !== undefined && operation.kind.isCancellable,
     )
   }
 
@@ -228,7 +228,7 @@ export class OperationTable {
     if (list === undefined) return
     for (let id = lists.next(list); id >= 0; id = lists.next(id)) {
       const operation = this.#operations[id]
-      if (operation === undefined || operation.kind === Kind.CLOSE) continue
+      if (operation === undefined || !operation.kind.isCancellable) continue
       if (wanted === undefined || wanted(operation)) found.push(operation)
     }
   }

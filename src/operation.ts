@@ -1,47 +1,22 @@
 /** One operation, from its call until its promise is settled. */
 import { inspect } from 'node:util'
 
+import type { Abortable } from './abort.js'
+import type { CopyQueue } from './copies.js'
 import type { Part } from './destination.js'
-import type { Engine } from './engine.js'
+import type { Kind } from './kind.js'
+import type { NativeRing } from './native.js'
 import type { OperationOptions } from './requests.js'
 
-/** What an operation is, which decides what its result looks like. */
-export const Kind = {
-  /** A call that never began. */
-  NONE: 0,
-  NOP: 1,
-  READ: 2,
-  /** A read without a buffer that waits for room: its buffer is made when its bytes are there. */
-  READ_LATE: 3,
-  WRITE: 4,
-  READV: 5,
-  WRITEV: 6,
-  POLL: 7,
-  OPEN: 8,
-  SLEEP: 9,
-  FSYNC: 10,
-  FDATASYNC: 11,
-  /** Cannot be cancelled. */
-  CLOSE: 12,
-} as const
-export type Kind = (typeof Kind)[keyof typeof Kind]
-
-/** The system call of each kind, as errors name it. */
-const SYSCALLS = [
-  '',
-  'nop',
-  'read',
-  'read',
-  'write',
-  'readv',
-  'writev',
-  'poll',
-  'open',
-  'sleep',
-  'fsync',
-  'fdatasync',
-  'close',
-] as const
+/** Whose an operation is: the engine, as its operations know it. */
+export interface Owner {
+  readonly native: NativeRing
+  readonly copies: CopyQueue
+  /** Asks for an operation's cancellation; `cause` is that of its AbortError. */
+  cancel(operation: Operation, cause: unknown): void
+  /** A result whose bytes were copied in pieces is whole now. */
+  copied(operation: Operation): void
+}
 
 /** What became of an operation. `unsettled` until then. */
 export type Outcome = 'unsettled' | 'completed' | 'failed' | 'cancelled'
@@ -82,11 +57,11 @@ class Cancellation {
 /**
  * Its fields are declared and set by the constructor alone: initialised as class fields they would be written twice.
  */
-export class Operation {
-  declare readonly engine: Engine
+export class Operation implements Abortable {
+  declare readonly owner: Owner
   /** Its index in the table; -1 outside of it. */
   declare id: number
-  declare readonly kind: Kind
+  declare readonly kind: Kind<Operation>
   declare readonly promise: Promise<unknown> & { [operationOf]?: Operation }
   declare resolve: (value: unknown) => void
   declare reject: (reason: unknown) => void
@@ -104,13 +79,13 @@ export class Operation {
   declare cancellation: Cancellation | undefined
 
   constructor(
-    engine: Engine,
-    kind: Kind,
+    owner: Owner,
+    kind: Kind<Operation>,
     fd: number,
     holder: unknown,
     options: OperationOptions | undefined,
   ) {
-    this.engine = engine
+    this.owner = owner
     this.id = -1
     this.kind = kind
     this.fd = fd
@@ -135,9 +110,9 @@ export class Operation {
     return 'reject' in this
   }
 
-  /** The system call, as errors name it. */
-  get syscall(): string {
-    return SYSCALLS[this.kind]
+  /** Its signal has aborted. */
+  cancel(reason: unknown): void {
+    this.owner.cancel(this, reason)
   }
 
   /** The program asked for its cancellation through the ring. */
@@ -179,7 +154,7 @@ export class Operation {
   }
 
   [inspect.custom](): string {
-    return `${this.syscall} (${this.outcome})`
+    return `${this.kind.syscall} (${this.outcome})`
   }
 }
 

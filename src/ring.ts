@@ -2,12 +2,13 @@
 import { EventEmitter } from 'node:events'
 import { inspect, type InspectOptions } from 'node:util'
 
-import { closeWithoutRing, noteClosed, ownersClose } from './descriptor-owners.js'
+import { closeWithoutRing, noteClosed, noteOpened, ownersClose } from './descriptor-owners.js'
 import { partsOf } from './destination.js'
 import { publishStuck, type StuckOperation } from './diagnostics.js'
 import { Engine, flagsOf, timeoutOf } from './engine.js'
 import { closedError, invalidType } from './errors.js'
-import { type CancelResult, findOperation, Kind, type Operation } from './operation.js'
+import { Kind } from './kind.js'
+import { type CancelResult, findOperation, type Operation } from './operation.js'
 import { type OpenFlags, modeOf, openFlags, pathOf } from './paths.js'
 import { resolveOptions, type RingOptions } from './options.js'
 import {
@@ -23,6 +24,8 @@ import {
   type WriteOptions,
 } from './requests.js'
 import type { ReadResult, ReadVectorResult, Settles, WriteResult, WriteVectorResult } from './results.js'
+import { settleRead } from './reads.js'
+import { completeNothing, settleWith } from './settle.js'
 import { readStats, type RingStats } from './stats.js'
 import { nop } from './submissions.js'
 import { isSupported, probe, type RingProbe } from './support.js'
@@ -46,6 +49,26 @@ function aRingBelongsToTheThreadThatMadeIt(): void {}
 
 /** The descriptor of operations that have none. */
 const NO_DESCRIPTOR: FdLike = { fd: -1 }
+
+const NOP = new Kind('nop', completeNothing)
+const READV = new Kind<Operation>('readv', (operation, result, status, attempts) =>
+  settleRead(operation, result, status, attempts, (bytesRead, buffers) => ({ bytesRead, buffers })),
+)
+const WRITEV = new Kind<Operation>('writev', (operation, bytesWritten, _status, attempts) =>
+  settleWith(operation, { bytesWritten, buffers: operation.given }, attempts),
+)
+const POLL = new Kind<Operation>('poll', (operation, events, _status, attempts) =>
+  settleWith(operation, events, attempts),
+)
+const OPEN = new Kind<Operation>(
+  'open',
+  (operation, fd, _status, attempts) => settleWith(operation, noteOpened(fd), attempts),
+  { hasPath: true },
+)
+const SLEEP = new Kind('sleep', completeNothing)
+const FSYNC = new Kind('fsync', completeNothing)
+const FDATASYNC = new Kind('fdatasync', completeNothing)
+const CLOSE = new Kind('close', completeNothing, { isCancellable: false })
 
 let current: Ring | undefined
 
@@ -295,7 +318,7 @@ export class Ring extends EventEmitter<RingEvents> {
     options?: O,
   ): Promise<Settles<ReadVectorResult<T>, O>>
   readv(fd: FdLike, buffers: unknown, position?: unknown, options?: unknown): Promise<unknown> {
-    return this.#vectored(Kind.READV, fd, buffers, position, options)
+    return this.#vectored(READV, fd, buffers, position, options)
   }
 
   /**
@@ -315,11 +338,11 @@ export class Ring extends EventEmitter<RingEvents> {
     options?: O,
   ): Promise<Settles<WriteVectorResult<T>, O>>
   writev(fd: FdLike, buffers: unknown, position?: unknown, options?: unknown): Promise<unknown> {
-    return this.#vectored(Kind.WRITEV, fd, buffers, position, options)
+    return this.#vectored(WRITEV, fd, buffers, position, options)
   }
 
   #vectored(
-    kind: typeof Kind.READV | typeof Kind.WRITEV,
+    kind: Kind<Operation>,
     fd: FdLike,
     buffers: unknown,
     position: unknown,
@@ -334,7 +357,7 @@ export class Ring extends EventEmitter<RingEvents> {
         parts.flatMap(({ bytes, length, region }) => [region, bytes.byteOffset, length]),
       )
       operation.given = buffers
-      if (kind === Kind.WRITEV) {
+      if (kind === WRITEV) {
         return native.writev(operation.id, number, triples, views, where, flags, timeout)
       }
       operation.part = parts[0]
@@ -359,7 +382,7 @@ export class Ring extends EventEmitter<RingEvents> {
       const options = checkOptions(given)
       const early = engine.refuseEarly(options)
       if (early !== undefined) return early
-      const operation = engine.begin(Kind.NOP, -1, undefined, options)
+      const operation = engine.begin(NOP, -1, undefined, options)
       const answer = nop(engine.native, operation.id, flagsOf(options), timeoutOf(options))
       if (answer >= 0 && operation.cancellation === undefined) return operation.promise
       return engine.begun(operation, answer)
@@ -380,7 +403,7 @@ export class Ring extends EventEmitter<RingEvents> {
    */
   poll<O extends OperationOptions>(fd: FdLike, events: number, options?: O): Promise<Settles<number, O>>
   poll(fd: FdLike, events: unknown, options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.POLL, fd, options, (operation, number, flags, timeout) => {
+    return this.#begin(POLL, fd, options, (operation, number, flags, timeout) => {
       checkInteger('events', events, 0, 0x7fff)
       return this.#engine.native.poll(operation.id, number, events, flags, timeout)
     })
@@ -398,7 +421,7 @@ export class Ring extends EventEmitter<RingEvents> {
    */
   sleep<O extends OperationOptions>(milliseconds: number, options?: O): Promise<Settles<void, O>>
   sleep(milliseconds: unknown, options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.SLEEP, NO_DESCRIPTOR, options, (operation, _fd, flags, timeout) => {
+    return this.#begin(SLEEP, NO_DESCRIPTOR, options, (operation, _fd, flags, timeout) => {
       checkMilliseconds('milliseconds', milliseconds)
       return this.#engine.native.sleep(operation.id, milliseconds, flags, timeout)
     })
@@ -423,7 +446,7 @@ export class Ring extends EventEmitter<RingEvents> {
     options?: O,
   ): Promise<Settles<number, O>>
   open(path: unknown, flags?: unknown, mode?: unknown, options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.OPEN, NO_DESCRIPTOR, options, (operation, _fd, bits, timeout) => {
+    return this.#begin(OPEN, NO_DESCRIPTOR, options, (operation, _fd, bits, timeout) => {
       const { native } = this.#engine
       const { text, bytes } = pathOf(path)
       operation.given = text
@@ -461,7 +484,7 @@ export class Ring extends EventEmitter<RingEvents> {
   }
 
   #closeNumber(fd: FdLike, number: number): Promise<unknown> {
-    return this.#begin(Kind.CLOSE, fd, undefined, (operation) => {
+    return this.#begin(CLOSE, fd, undefined, (operation) => {
       this.#cancelEach(this.#engine.operations.on(fd, number))
       // Before the call, behind which nothing may throw.
       noteClosed(number)
@@ -482,7 +505,7 @@ export class Ring extends EventEmitter<RingEvents> {
    */
   fsync<O extends OperationOptions>(fd: FdLike, options?: O): Promise<Settles<void, O>>
   fsync(fd: FdLike, options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.FSYNC, fd, options, (operation, number, flags, timeout) =>
+    return this.#begin(FSYNC, fd, options, (operation, number, flags, timeout) =>
       this.#engine.native.sync(operation.id, number, 0, flags, timeout),
     )
   }
@@ -499,14 +522,14 @@ export class Ring extends EventEmitter<RingEvents> {
    */
   fdatasync<O extends OperationOptions>(fd: FdLike, options?: O): Promise<Settles<void, O>>
   fdatasync(fd: FdLike, options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.FDATASYNC, fd, options, (operation, number, flags, timeout) =>
+    return this.#begin(FDATASYNC, fd, options, (operation, number, flags, timeout) =>
       this.#engine.native.sync(operation.id, number, 1, flags, timeout),
     )
   }
 
   /** Checks what all operations have in common, and submits what `submit` submits. */
   #begin(
-    kind: Kind,
+    kind: Kind<Operation>,
     fd: FdLike,
     given: unknown,
     submit: (operation: Operation, fd: number, flags: number, timeout: number) => number,
@@ -515,7 +538,7 @@ export class Ring extends EventEmitter<RingEvents> {
       const number = fdNumber(fd)
       const options = checkOptions(given)
       // A close is never refused.
-      const early = kind === Kind.CLOSE ? undefined : this.#engine.refuseEarly(options)
+      const early = kind === CLOSE ? undefined : this.#engine.refuseEarly(options)
       if (early !== undefined) return early
       const operation = this.#engine.begin(kind, number, fd, options)
       return this.#engine.submit(operation, () =>
@@ -544,7 +567,7 @@ export class Ring extends EventEmitter<RingEvents> {
    */
   cancel(operation: Promise<unknown>): Promise<CancelResult> {
     const found = findOperation(operation)
-    if (found === undefined || found.engine !== this.#engine) {
+    if (found === undefined || found.owner !== this.#engine) {
       return Promise.reject(
         invalidType('operation', 'a promise that a call on this ring returned', operation),
       )

@@ -1,7 +1,9 @@
 /** Reads and writes: FileHandle's overloads, checked and brought to the native side: by region where no copy is needed. */
 import { type Engine, flagsOf, timeoutOf } from './engine.js'
 import { invalidType, invalidValue } from './errors.js'
-import { Kind } from './operation.js'
+import { Kind } from './kind.js'
+import type { Operation } from './operation.js'
+import { settleRead } from './reads.js'
 import {
   bytesOf,
   checkInteger,
@@ -16,7 +18,29 @@ import {
   operationOptions,
   positionOf,
 } from './requests.js'
+import { settleWith } from './settle.js'
 import * as submissions from './submissions.js'
+
+function readResult(bytesRead: number, buffer: unknown): object {
+  return { bytesRead, buffer }
+}
+
+const READ = new Kind<Operation>('read', (operation, result, status, attempts) =>
+  settleRead(operation, result, status, attempts, readResult),
+)
+
+/** A read without a buffer that waits for room: its buffer is made when its bytes are there. */
+const READ_LATE = new Kind<Operation>('read', (operation, result, status, attempts) => {
+  const length = Number(operation.given)
+  const bytes = Buffer.alloc(length)
+  operation.given = bytes
+  operation.part = { bytes, start: 0, length, region: -1, next: undefined }
+  return settleRead(operation, result, status, attempts, readResult)
+})
+
+const WRITE = new Kind<Operation>('write', (operation, bytesWritten, _status, attempts) =>
+  settleWith(operation, { bytesWritten, buffer: operation.given }, attempts),
+)
 
 /** read(fd, buffer, offset, length, position, options), (fd, buffer, options), (fd, options), (fd) */
 export function read(
@@ -82,7 +106,7 @@ function submitRead(
   position: number,
   options: OperationOptions | undefined,
 ): Promise<unknown> {
-  const operation = engine.begin(Kind.READ, fd, holder, options)
+  const operation = engine.begin(READ, fd, holder, options)
   operation.given = view
   operation.part = { bytes, start, length, region, next: undefined }
   const { native } = engine
@@ -130,7 +154,7 @@ function readNew(
     return submitRead(engine, fd, holder, made, made, memory.sliceRegion, 0, wanted, where, options)
   }
   // It waits, and no ArrayBuffer waits with it: that is made when its bytes are there.
-  const late = engine.begin(Kind.READ_LATE, fd, holder, options)
+  const late = engine.begin(READ_LATE, fd, holder, options)
   late.given = wanted
   const answer = submissions.read(
     engine.native,
@@ -213,7 +237,7 @@ function writeFrom(
   const early = engine.refuseEarly(options)
   if (early !== undefined) return early
   const region = engine.memory.regionOf(bytes)
-  const operation = engine.begin(Kind.WRITE, fd, holder, options)
+  const operation = engine.begin(WRITE, fd, holder, options)
   operation.given = given
   const { native } = engine
   const { id } = operation
