@@ -106,25 +106,3 @@ export function pipe(options: PipeOptions = {}): PipeEnds {
   if (writeFd === undefined) throw systemError(readFd, 'pipe2')
   return { readFd: noteOpened(readFd), writeFd: noteOpened(writeFd) }
 }
-
-/**
- * The events of {@link Ring.poll}, as in poll(2): bits of a mask.
- *
- * @example
- * ```ts
- * const events = await ring.poll(fd, PollEvents.POLLIN | PollEvents.POLLPRI)
- * if ((events & PollEvents.POLLHUP) !== 0) console.log('the other end is closed')
- * ```
- */
-export const PollEvents = {
-  /** There is something to read. */
-  POLLIN: 0x001,
-  /** There is something urgent. */
-  POLLPRI: 0x002,
-  /** There is room to write. */
-  POLLOUT: 0x004,
-  /** There is an error; never asked for. */
-  POLLERR: 0x008,
-  /** The other end is closed; never asked for. */
-  POLLHUP: 0x010,
-} as const

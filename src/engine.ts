@@ -120,18 +120,6 @@ export class Engine implements Owner {
     return operation
   }
 
-  /** Submits an operation by `call`, whose argument checks may yet refuse it. Nothing in it comes after the native call. */
-  submit(operation: Operation, call: () => number): Promise<unknown> {
-    let answer: number
-    try {
-      answer = call()
-    } catch (error) {
-      return this.#reject(operation, error)
-    }
-    if (answer >= 0 && operation.cancellation === undefined) return operation.promise
-    return this.begun(operation, answer)
-  }
-
   /** The promise of a call whose operation never begins. `ring.cancel` knows it as it knows any other. */
   refuse(error: unknown): Promise<unknown> {
     const operation = this.#unbegun('failed')
@@ -192,6 +180,15 @@ export class Engine implements Owner {
     this.schedule()
     operation.setCause(cause)
     this.native.cancel(operation.id)
+  }
+
+  /** Asks for the cancellation of each, as the program wants it through the ring. */
+  cancelEach(operations: Operation[], cause?: unknown): Operation[] {
+    for (const operation of operations) {
+      operation.expectAbort()
+      this.cancel(operation, cause)
+    }
+    return operations
   }
 
   /** Takes no more operations, and finishes those there are. */

@@ -8,6 +8,9 @@ import type { Kind } from './kind.js'
 import type { NativeRing } from './native.js'
 import type { OperationOptions } from './requests.js'
 
+/** The descriptor of operations that have none. */
+export const NO_DESCRIPTOR = -1
+
 /** Whose an operation is: the engine, as its operations know it. */
 export interface Owner {
   readonly native: NativeRing

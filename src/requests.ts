@@ -55,46 +55,6 @@ export type FdLike =
       readonly fd: number
     }
 
-/**
- * Options of a read, in FileHandle's form.
- *
- * @example
- * ```ts
- * const { buffer } = await ring.read(fd, { buffer: Buffer.alloc(512), offset: 12, length: 500, position: 4096 })
- * ```
- */
-export interface ReadOptions<
-  T extends NodeJS.ArrayBufferView = NodeJS.ArrayBufferView,
-> extends OperationOptions {
-  /** Where the bytes go. Without one, core memory is allocated, and nothing is copied. */
-  buffer?: T | undefined
-  /** Where in the buffer (default 0), in bytes. */
-  offset?: number | null | undefined
-  /** How many bytes at most (default: what the buffer has; without a buffer 16384). */
-  length?: number | null | undefined
-  /** Where in the file, in bytes. `null`, the default, is the current position. */
-  position?: number | bigint | null | undefined
-}
-
-/**
- * Options of a write, in FileHandle's form.
- *
- * @example
- * ```ts
- * await ring.write(fd, Buffer.from('a line\n'), { position: 0, timeout: 1000 })
- * ```
- */
-export interface WriteOptions extends OperationOptions {
-  /** Where in the buffer (default 0), in bytes. */
-  offset?: number | null | undefined
-  /** How many bytes (default: the rest of the buffer). */
-  length?: number | null | undefined
-  /** Where in the file, in bytes. `null`, the default, is the current position. */
-  position?: number | bigint | null | undefined
-}
-
-/** As FileHandle.read allocates. */
-export const DEFAULT_LENGTH = 16_384
 /** What node:fs allows: lengths are 32-bit there, and one read of Linux is no longer. */
 export const MAX_LENGTH = 0x7fff_ffff
 
@@ -140,10 +100,6 @@ function isDetached(buffer: ArrayBufferLike): boolean {
 export function isOptions(value: unknown): value is Record<string, unknown> {
   const isObject = typeof value === 'object' && value !== null
   return isObject && !isView(value) && !isAnyArrayBuffer(value) && !Array.isArray(value)
-}
-
-export function isEncoding(value: unknown): value is BufferEncoding {
-  return typeof value === 'string' && Buffer.isEncoding(value)
 }
 
 /** A position in a file, or {@link CURRENT_POSITION}. */

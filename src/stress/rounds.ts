@@ -1,6 +1,6 @@
 /** The rounds of one thread: two reads, a write that is awaited, and the cancels of both reads. */
 import { CANCELLED } from '../errors.js'
-import type { ReadResult } from '../results.js'
+import type { ReadResult } from '../operations/read.js'
 import type { Ring } from '../ring.js'
 import { Histogram } from './histogram.js'
 import { type Counts, type Task, Word } from './messages.js'

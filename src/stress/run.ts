@@ -1,6 +1,7 @@
 /** One scenario in one mode, from making the eventfds to the verdict. */
-import { eventfd, PollEvents } from '../descriptors.js'
+import { eventfd } from '../descriptors.js'
 import { CANCELLED } from '../errors.js'
+import { PollEvents } from '../operations/poll.js'
 import { Ring } from '../ring.js'
 import { checkConservation } from './conservation.js'
 import { Histogram } from './histogram.js'

@@ -1,25 +1,65 @@
-/** Reads and writes: FileHandle's overloads, checked and brought to the native side: by region where no copy is needed. */
-import { type Engine, flagsOf, timeoutOf } from './engine.js'
-import { invalidType, invalidValue } from './errors.js'
-import { Kind } from './kind.js'
-import type { Operation } from './operation.js'
-import { settleRead } from './reads.js'
+/** Reads: FileHandle's overloads, checked and brought to the native side: by region where no copy is needed. */
+import { engineOf } from '../engine-of.js'
+import { type Engine, flagsOf, timeoutOf } from '../engine.js'
+import { invalidType } from '../errors.js'
+import { Kind } from '../kind.js'
+import type { Operation } from '../operation.js'
+import { settleRead } from '../reads.js'
 import {
   bytesOf,
   checkInteger,
   checkOptions,
-  DEFAULT_LENGTH,
+  type FdLike,
   fdNumber,
-  isEncoding,
   isOptions,
   isView,
   MAX_LENGTH,
   type OperationOptions,
   operationOptions,
   positionOf,
-} from './requests.js'
-import { settleWith } from './settle.js'
-import * as submissions from './submissions.js'
+} from '../requests.js'
+import type { Settles } from '../results.js'
+import * as submissions from '../submissions.js'
+
+/**
+ * Options of a read, in FileHandle's form.
+ *
+ * @example
+ * ```ts
+ * const { buffer } = await ring.read(fd, { buffer: Buffer.alloc(512), offset: 12, length: 500, position: 4096 })
+ * ```
+ */
+export interface ReadOptions<
+  T extends NodeJS.ArrayBufferView = NodeJS.ArrayBufferView,
+> extends OperationOptions {
+  /** Where the bytes go. Without one, core memory is allocated, and nothing is copied. */
+  buffer?: T | undefined
+  /** Where in the buffer (default 0), in bytes. */
+  offset?: number | null | undefined
+  /** How many bytes at most (default: what the buffer has; without a buffer 16384). */
+  length?: number | null | undefined
+  /** Where in the file, in bytes. `null`, the default, is the current position. */
+  position?: number | bigint | null | undefined
+}
+
+/**
+ * What a read resolves to: FileHandle's shape.
+ *
+ * @example
+ * ```ts
+ * const { bytesRead, buffer } = await ring.read(fd)
+ * const text = buffer.toString('utf8', 0, bytesRead)
+ * ```
+ */
+export interface ReadResult<T extends NodeJS.ArrayBufferView = Buffer> {
+  /** How many bytes came. 0 at the end of a file. */
+  bytesRead: number
+  /** The buffer that was given, or made. */
+  buffer: T
+}
+
+/** As FileHandle.read allocates. */
+const DEFAULT_LENGTH = 16_384
 
 function readResult(bytesRead: number, buffer: unknown): object {
   return { bytesRead, buffer }
@@ -38,12 +78,70 @@ const READ_LATE = new Kind<Operation>('read', (operation, result, status, attemp
   return settleRead(operation, result, status, attempts, readResult)
 })
 
-const WRITE = new Kind<Operation>('write', (operation, bytesWritten, _status, attempts) =>
-  settleWith(operation, { bytesWritten, buffer: operation.given }, attempts),
-)
+export abstract class ReadOperation {
+  /**
+   * Reads, with FileHandle.read's overloads: `(fd, buffer, offset, length, position, options)`, `(fd, buffer,
+   * options)`, `(fd, options)`, `(fd)`.
+   *
+   * `offset`, `length` and `position` are in bytes; the result may be shorter than `length`, as read(2)'s, and is 0 at the
+   * end of a file. It waits for as long as there is nothing to read, on an O_NONBLOCK descriptor as well.
+   *
+   * A buffer of {@link alloc}, and the one that is made where none is given, is read into directly; any other gets a
+   * copy, in pieces of 1 MiB if it is larger, each in a turn of the event loop. Where the destination was detached or
+   * shrunk meanwhile, it rejects with an {@link InvalidStateError}, which has the bytes in `data`.
+   *
+   * Cancelled, it has taken nothing from the descriptor. If bytes were there first, it resolves to them.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}); EBADF, EISDIR, EIO, ... of read(2).
+   * @example
+   * ```ts
+   * const { bytesRead, buffer } = await ring.read(fd, Buffer.alloc(4096), { position: 0, timeout: 500 })
+   * ```
+   */
+  read<T extends NodeJS.ArrayBufferView>(
+    fd: FdLike,
+    buffer: T,
+    offset?: number | null,
+    length?: number | null,
+    position?: number | bigint | null,
+  ): Promise<ReadResult<T>>
+  read<T extends NodeJS.ArrayBufferView, O extends OperationOptions>(
+    fd: FdLike,
+    buffer: T,
+    offset: number | null | undefined,
+    length: number | null | undefined,
+    position: number | bigint | null | undefined,
+    options: O,
+  ): Promise<Settles<ReadResult<T>, O>>
+  read<T extends NodeJS.ArrayBufferView, O extends ReadOptions>(
+    fd: FdLike,
+    buffer: T,
+    options: O,
+  ): Promise<Settles<ReadResult<T>, O>>
+  read<T extends NodeJS.ArrayBufferView, O extends ReadOptions<T>>(
+    fd: FdLike,
+    options: O & { buffer: T },
+  ): Promise<Settles<ReadResult<T>, O>>
+  read<O extends ReadOptions>(fd: FdLike, options?: O): Promise<Settles<ReadResult, O>>
+  read(
+    fd: FdLike,
+    buffer?: unknown,
+    offset?: unknown,
+    length?: unknown,
+    position?: unknown,
+    options?: unknown,
+  ): Promise<unknown> {
+    const engine = engineOf(this)
+    try {
+      return read(engine, fd, buffer, offset, length, position, options)
+    } catch (error) {
+      return engine.refuse(error)
+    }
+  }
+}
 
 /** read(fd, buffer, offset, length, position, options), (fd, buffer, options), (fd, options), (fd) */
-export function read(
+function read(
   engine: Engine,
   fd: unknown,
   buffer: unknown,
@@ -167,96 +265,4 @@ function readNew(
   )
   if (answer >= 0 && late.cancellation === undefined) return late.promise
   return engine.begun(late, answer)
-}
-
-/** write(fd, buffer, offset, length, position, options), (fd, buffer, options), (fd, string, position, encoding, options) */
-export function write(
-  engine: Engine,
-  fd: unknown,
-  data: unknown,
-  offset: unknown,
-  length: unknown,
-  position: unknown,
-  options: unknown,
-): Promise<unknown> {
-  const number = fdNumber(fd)
-  if (typeof data === 'string') return writeText(engine, number, fd, data, offset, length, position)
-  if (!isView(data)) {
-    throw invalidType('buffer', 'of type string or an instance of Buffer, TypedArray, or DataView', data)
-  }
-  const bytes = bytesOf('buffer', data)
-  if (isOptions(offset)) {
-    const { offset: start, length: wanted, position: where } = offset
-    return writeFrom(engine, number, fd, data, bytes, start, wanted, where, operationOptions(offset))
-  }
-  return writeFrom(engine, number, fd, data, bytes, offset, length, position, checkOptions(options))
-}
-
-/** (string, options), or FileHandle's form for strings: (string, position, encoding, options). */
-function writeText(
-  engine: Engine,
-  fd: number,
-  holder: unknown,
-  text: string,
-  position: unknown,
-  encoding: unknown,
-  options: unknown,
-): Promise<unknown> {
-  if (isOptions(position)) {
-    const { offset, length, position: where } = position
-    const bytes = Buffer.from(text)
-    return writeFrom(engine, fd, holder, text, bytes, offset, length, where, operationOptions(position))
-  }
-  const [name, given] = isOptions(encoding) ? [undefined, encoding] : [encoding, options]
-  if (name !== undefined && name !== null && !isEncoding(name)) {
-    throw invalidValue('encoding', 'is not a known encoding', name)
-  }
-  const bytes = Buffer.from(text, name ?? 'utf8')
-  return writeFrom(engine, fd, holder, text, bytes, 0, undefined, position, checkOptions(given))
-}
-
-/** `given` is what the result gives back. */
-function writeFrom(
-  engine: Engine,
-  fd: number,
-  holder: unknown,
-  given: unknown,
-  bytes: Uint8Array,
-  offset: unknown,
-  length: unknown,
-  position: unknown,
-  options: OperationOptions | undefined,
-): Promise<unknown> {
-  const size = bytes.byteLength
-  const start = offset ?? 0
-  checkInteger('offset', start, 0, size)
-  const most = Math.min(size - start, MAX_LENGTH)
-  const wanted = length ?? most
-  checkInteger('length', wanted, 0, most)
-  const where = positionOf(position)
-  const early = engine.refuseEarly(options)
-  if (early !== undefined) return early
-  const region = engine.memory.regionOf(bytes)
-  const operation = engine.begin(WRITE, fd, holder, options)
-  operation.given = given
-  const { native } = engine
-  const { id } = operation
-  const flags = flagsOf(options)
-  const timeout = timeoutOf(options)
-  const answer =
-    region < 0
-      ? submissions.write(native, id, fd, bytes, start, wanted, where, flags, timeout)
-      : submissions.writeRegion(
-          native,
-          id,
-          fd,
-          region,
-          bytes.byteOffset + start,
-          wanted,
-          where,
-          flags,
-          timeout,
-        )
-  if (answer >= 0 && operation.cancellation === undefined) return operation.promise
-  return engine.begun(operation, answer)
 }

@@ -1,0 +1,38 @@
+/** Nothing, by way of the kernel. */
+import { engineOf } from '../engine-of.js'
+import { flagsOf, timeoutOf } from '../engine.js'
+import { Kind } from '../kind.js'
+import { NO_DESCRIPTOR } from '../operation.js'
+import { checkOptions, type OperationOptions } from '../requests.js'
+import type { Settles } from '../results.js'
+import { completeNothing } from '../settle.js'
+import * as submissions from '../submissions.js'
+
+const NOP = new Kind('nop', completeNothing)
+
+export abstract class NopOperation {
+  /**
+   * Goes through the kernel and does nothing: to measure, or to yield.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}).
+   * @example
+   * ```ts
+   * await ring.nop()
+   * ```
+   */
+  nop<O extends OperationOptions>(options?: O): Promise<Settles<void, O>>
+  nop(given?: unknown): Promise<unknown> {
+    const engine = engineOf(this)
+    try {
+      const options = checkOptions(given)
+      const early = engine.refuseEarly(options)
+      if (early !== undefined) return early
+      const operation = engine.begin(NOP, NO_DESCRIPTOR, undefined, options)
+      const answer = submissions.nop(engine.native, operation.id, flagsOf(options), timeoutOf(options))
+      if (answer >= 0 && operation.cancellation === undefined) return operation.promise
+      return engine.begun(operation, answer)
+    } catch (error) {
+      return engine.refuse(error)
+    }
+  }
+}

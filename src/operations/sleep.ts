@@ -1,0 +1,40 @@
+/** Time, by the kernel's own timer. */
+import { engineOf } from '../engine-of.js'
+import { flagsOf, timeoutOf } from '../engine.js'
+import { Kind } from '../kind.js'
+import { NO_DESCRIPTOR } from '../operation.js'
+import { checkMilliseconds, checkOptions, type OperationOptions } from '../requests.js'
+import type { Settles } from '../results.js'
+import { completeNothing } from '../settle.js'
+
+const SLEEP = new Kind('sleep', completeNothing)
+
+export abstract class SleepOperation {
+  /**
+   * Resolves after so many milliseconds (0 or more; fractions count), by the kernel's own timer. Cancelled, it ends at
+   * once.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}).
+   * @example
+   * ```ts
+   * await ring.sleep(0.5, { signal })
+   * ```
+   */
+  sleep<O extends OperationOptions>(milliseconds: number, options?: O): Promise<Settles<void, O>>
+  sleep(milliseconds: unknown, given?: unknown): Promise<unknown> {
+    const engine = engineOf(this)
+    try {
+      const options = checkOptions(given)
+      const early = engine.refuseEarly(options)
+      if (early !== undefined) return early
+      checkMilliseconds('milliseconds', milliseconds)
+      const operation = engine.begin(SLEEP, NO_DESCRIPTOR, undefined, options)
+      const { native } = engine
+      const answer = native.sleep(operation.id, milliseconds, flagsOf(options), timeoutOf(options))
+      if (answer >= 0 && operation.cancellation === undefined) return operation.promise
+      return engine.begun(operation, answer)
+    } catch (error) {
+      return engine.refuse(error)
+    }
+  }
+}

@@ -1,0 +1,66 @@
+/** What was written, brought to the disk. */
+import { engineOf } from '../engine-of.js'
+import { type Engine, flagsOf, timeoutOf } from '../engine.js'
+import { Kind } from '../kind.js'
+import type { Operation } from '../operation.js'
+import { checkOptions, type FdLike, fdNumber, type OperationOptions } from '../requests.js'
+import type { Settles } from '../results.js'
+import { completeNothing } from '../settle.js'
+
+const FSYNC = new Kind('fsync', completeNothing)
+const FDATASYNC = new Kind('fdatasync', completeNothing)
+
+export abstract class SyncOperations {
+  /**
+   * Brings a file's content and metadata to the disk. A cancel comes too late once the disk has begun: it then ends as if it
+   * had not been cancelled.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}); EBADF, EINVAL, EIO, ... of fsync(2).
+   * @example
+   * ```ts
+   * await ring.write(fd, 'a line\n')
+   * await ring.fsync(fd)
+   * ```
+   */
+  fsync<O extends OperationOptions>(fd: FdLike, options?: O): Promise<Settles<void, O>>
+  fsync(fd: FdLike, given?: unknown): Promise<unknown> {
+    return sync(engineOf(this), FSYNC, 0, fd, given)
+  }
+
+  /**
+   * Brings a file's content to the disk, and of its metadata only what reading it needs. For the rest it is as
+   * {@link fsync}, also when cancelled.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}); those of fdatasync(2).
+   * @example
+   * ```ts
+   * await ring.fdatasync(fd)
+   * ```
+   */
+  fdatasync<O extends OperationOptions>(fd: FdLike, options?: O): Promise<Settles<void, O>>
+  fdatasync(fd: FdLike, given?: unknown): Promise<unknown> {
+    return sync(engineOf(this), FDATASYNC, 1, fd, given)
+  }
+}
+
+function sync(
+  engine: Engine,
+  kind: Kind<Operation>,
+  dataOnly: 0 | 1,
+  fd: unknown,
+  given: unknown,
+): Promise<unknown> {
+  try {
+    const number = fdNumber(fd)
+    const options = checkOptions(given)
+    const early = engine.refuseEarly(options)
+    if (early !== undefined) return early
+    const operation = engine.begin(kind, number, fd, options)
+    const { native } = engine
+    const answer = native.sync(operation.id, number, dataOnly, flagsOf(options), timeoutOf(options))
+    if (answer >= 0 && operation.cancellation === undefined) return operation.promise
+    return engine.begun(operation, answer)
+  } catch (error) {
+    return engine.refuse(error)
+  }
+}

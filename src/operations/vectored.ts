@@ -1,0 +1,140 @@
+/** Reads and writes of several buffers, as one. */
+import { type Part, partsOf } from '../destination.js'
+import { engineOf } from '../engine-of.js'
+import { flagsOf, timeoutOf } from '../engine.js'
+import { Kind } from '../kind.js'
+import type { Operation } from '../operation.js'
+import { settleRead } from '../reads.js'
+import {
+  checkOptions,
+  type FdLike,
+  fdNumber,
+  type OperationOptions,
+  positionOf,
+  viewsOf,
+} from '../requests.js'
+import type { Settles } from '../results.js'
+import { settleWith } from '../settle.js'
+
+/**
+ * What readv resolves to.
+ *
+ * @example
+ * ```ts
+ * const { bytesRead, buffers } = await ring.readv(fd, [Buffer.alloc(16), Buffer.alloc(1024)])
+ * ```
+ */
+export interface ReadVectorResult<T extends readonly NodeJS.ArrayBufferView[]> {
+  /** How many bytes came, in all. */
+  bytesRead: number
+  /** The buffers that were given. */
+  buffers: T
+}
+
+/**
+ * What writev resolves to.
+ *
+ * @example
+ * ```ts
+ * const { bytesWritten } = await ring.writev(fd, [Buffer.from('head'), Buffer.from('body')])
+ * ```
+ */
+export interface WriteVectorResult<T extends readonly NodeJS.ArrayBufferView[]> {
+  /** How many bytes went, in all. */
+  bytesWritten: number
+  /** The buffers that were given. */
+  buffers: T
+}
+
+const READV = new Kind<Operation>('readv', (operation, result, status, attempts) =>
+  settleRead(operation, result, status, attempts, (bytesRead, buffers) => ({ bytesRead, buffers })),
+)
+
+const WRITEV = new Kind<Operation>('writev', (operation, bytesWritten, _status, attempts) =>
+  settleWith(operation, { bytesWritten, buffers: operation.given }, attempts),
+)
+
+export abstract class VectoredOperations {
+  /**
+   * Reads into several buffers, one after the other, as one readv(2); at most 1024 of them. `position` is in bytes. For
+   * the rest it is as {@link read}, also when cancelled.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}); those of readv(2); {@link InvalidStateError}.
+   * @example
+   * ```ts
+   * const [head, body] = [Buffer.alloc(16), Buffer.alloc(1024)]
+   * const { bytesRead } = await ring.readv(fd, [head, body], 0)
+   * ```
+   */
+  readv<T extends readonly NodeJS.ArrayBufferView[], O extends OperationOptions>(
+    fd: FdLike,
+    buffers: T,
+    position?: number | bigint | null,
+    options?: O,
+  ): Promise<Settles<ReadVectorResult<T>, O>>
+  readv(fd: FdLike, buffers: unknown, position?: unknown, given?: unknown): Promise<unknown> {
+    const engine = engineOf(this)
+    try {
+      const number = fdNumber(fd)
+      const options = checkOptions(given)
+      const early = engine.refuseEarly(options)
+      if (early !== undefined) return early
+      const parts = partsOf(viewsOf(buffers), engine.memory)
+      const where = positionOf(position)
+      const triples = triplesOf(parts)
+      const operation = engine.begin(READV, number, fd, options)
+      operation.given = buffers
+      operation.part = parts[0]
+      const { native } = engine
+      const { id } = operation
+      const answer = native.readv(id, number, triples, where, flagsOf(options), timeoutOf(options))
+      if (answer >= 0 && operation.cancellation === undefined) return operation.promise
+      return engine.begun(operation, answer)
+    } catch (error) {
+      return engine.refuse(error)
+    }
+  }
+
+  /**
+   * Writes several buffers as one writev(2); at most 1024 of them. `position` is in bytes. The bytes are those of the
+   * call. For the rest it is as {@link write}, also when cancelled.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}); those of writev(2).
+   * @example
+   * ```ts
+   * const { bytesWritten } = await ring.writev(fd, [Buffer.from('head'), Buffer.from('body')])
+   * ```
+   */
+  writev<T extends readonly NodeJS.ArrayBufferView[], O extends OperationOptions>(
+    fd: FdLike,
+    buffers: T,
+    position?: number | bigint | null,
+    options?: O,
+  ): Promise<Settles<WriteVectorResult<T>, O>>
+  writev(fd: FdLike, buffers: unknown, position?: unknown, given?: unknown): Promise<unknown> {
+    const engine = engineOf(this)
+    try {
+      const number = fdNumber(fd)
+      const options = checkOptions(given)
+      const early = engine.refuseEarly(options)
+      if (early !== undefined) return early
+      const views = viewsOf(buffers)
+      const where = positionOf(position)
+      const triples = triplesOf(partsOf(views, engine.memory))
+      const operation = engine.begin(WRITEV, number, fd, options)
+      operation.given = buffers
+      const { native } = engine
+      const { id } = operation
+      const answer = native.writev(id, number, triples, views, where, flagsOf(options), timeoutOf(options))
+      if (answer >= 0 && operation.cancellation === undefined) return operation.promise
+      return engine.begun(operation, answer)
+    } catch (error) {
+      return engine.refuse(error)
+    }
+  }
+}
+
+/** As the native side takes them: region, start and length of each. */
+function triplesOf(parts: Part[]): Float64Array {
+  return new Float64Array(parts.flatMap(({ bytes, length, region }) => [region, bytes.byteOffset, length]))
+}

@@ -1,0 +1,221 @@
+/** Writes: FileHandle's overloads, checked and brought to the native side: by region where no copy is needed. */
+import { engineOf } from '../engine-of.js'
+import { type Engine, flagsOf, timeoutOf } from '../engine.js'
+import { invalidType, invalidValue } from '../errors.js'
+import { Kind } from '../kind.js'
+import type { Operation } from '../operation.js'
+import {
+  bytesOf,
+  checkInteger,
+  checkOptions,
+  type FdLike,
+  fdNumber,
+  isOptions,
+  isView,
+  MAX_LENGTH,
+  type OperationOptions,
+  operationOptions,
+  positionOf,
+} from '../requests.js'
+import type { Settles } from '../results.js'
+import { settleWith } from '../settle.js'
+import * as submissions from '../submissions.js'
+
+/**
+ * Options of a write, in FileHandle's form.
+ *
+ * @example
+ * ```ts
+ * await ring.write(fd, Buffer.from('a line\n'), { position: 0, timeout: 1000 })
+ * ```
+ */
+export interface WriteOptions extends OperationOptions {
+  /** Where in the buffer (default 0), in bytes. */
+  offset?: number | null | undefined
+  /** How many bytes (default: the rest of the buffer). */
+  length?: number | null | undefined
+  /** Where in the file, in bytes. `null`, the default, is the current position. */
+  position?: number | bigint | null | undefined
+}
+
+/**
+ * What a write resolves to: FileHandle's shape.
+ *
+ * @example
+ * ```ts
+ * const line = Buffer.from('a line\n')
+ * for (let sent = 0; sent < line.length; ) sent += (await ring.write(fd, line.subarray(sent))).bytesWritten
+ * ```
+ */
+export interface WriteResult<T = NodeJS.ArrayBufferView> {
+  /** How many bytes went: perhaps fewer than there were, as with write(2). */
+  bytesWritten: number
+  /** What was given. */
+  buffer: T
+}
+
+const WRITE = new Kind<Operation>('write', (operation, bytesWritten, _status, attempts) =>
+  settleWith(operation, { bytesWritten, buffer: operation.given }, attempts),
+)
+
+export abstract class WriteOperation {
+  /**
+   * Writes, with FileHandle.write's overloads: `(fd, buffer, offset, length, position, options)`, `(fd, buffer,
+   * options)`, `(fd, string, position, encoding, options)`.
+   *
+   * `offset`, `length` and `position` are in bytes; fewer may be written than were given, as by write(2), above all on pipes
+   * and sockets. It waits for room, on an O_NONBLOCK descriptor as well. The bytes are those of the call: the buffer may be changed at once. Only a buffer of
+   * {@link alloc} is not copied, and must be left alone until the promise settles.
+   *
+   * Cancelled, it has written nothing. If bytes went first, it resolves to how many.
+   *
+   * @throws (as a rejection) the errors of every operation ({@link Ring}); EBADF, EPIPE, ENOSPC, ... of write(2).
+   * @example
+   * ```ts
+   * const { bytesWritten } = await ring.write(fd, 'a line\n', null, 'utf8', { timeout: 500 })
+   * ```
+   */
+  write<T extends NodeJS.ArrayBufferView>(
+    fd: FdLike,
+    buffer: T,
+    offset?: number | null,
+    length?: number | null,
+    position?: number | bigint | null,
+  ): Promise<WriteResult<T>>
+  write<T extends NodeJS.ArrayBufferView, O extends OperationOptions>(
+    fd: FdLike,
+    buffer: T,
+    offset: number | null | undefined,
+    length: number | null | undefined,
+    position: number | bigint | null | undefined,
+    options: O,
+  ): Promise<Settles<WriteResult<T>, O>>
+  write<T extends NodeJS.ArrayBufferView, O extends WriteOptions>(
+    fd: FdLike,
+    buffer: T,
+    options: O,
+  ): Promise<Settles<WriteResult<T>, O>>
+  write<O extends WriteOptions>(
+    fd: FdLike,
+    text: string,
+    options: O,
+  ): Promise<Settles<WriteResult<string>, O>>
+  write<O extends OperationOptions>(
+    fd: FdLike,
+    text: string,
+    position?: number | bigint | null,
+    encoding?: BufferEncoding | null,
+    options?: O,
+  ): Promise<Settles<WriteResult<string>, O>>
+  write(
+    fd: FdLike,
+    data: unknown,
+    offset?: unknown,
+    length?: unknown,
+    position?: unknown,
+    options?: unknown,
+  ): Promise<unknown> {
+    const engine = engineOf(this)
+    try {
+      return write(engine, fd, data, offset, length, position, options)
+    } catch (error) {
+      return engine.refuse(error)
+    }
+  }
+}
+
+/** write(fd, buffer, offset, length, position, options), (fd, buffer, options), (fd, string, position, encoding, options) */
+function write(
+  engine: Engine,
+  fd: unknown,
+  data: unknown,
+  offset: unknown,
+  length: unknown,
+  position: unknown,
+  options: unknown,
+): Promise<unknown> {
+  const number = fdNumber(fd)
+  if (typeof data === 'string') return writeText(engine, number, fd, data, offset, length, position)
+  if (!isView(data)) {
+    throw invalidType('buffer', 'of type string or an instance of Buffer, TypedArray, or DataView', data)
+  }
+  const bytes = bytesOf('buffer', data)
+  if (isOptions(offset)) {
+    const { offset: start, length: wanted, position: where } = offset
+    return writeFrom(engine, number, fd, data, bytes, start, wanted, where, operationOptions(offset))
+  }
+  return writeFrom(engine, number, fd, data, bytes, offset, length, position, checkOptions(options))
+}
+
+/** (string, options), or FileHandle's form for strings: (string, position, encoding, options). */
+function writeText(
+  engine: Engine,
+  fd: number,
+  holder: unknown,
+  text: string,
+  position: unknown,
+  encoding: unknown,
+  options: unknown,
+): Promise<unknown> {
+  if (isOptions(position)) {
+    const { offset, length, position: where } = position
+    const bytes = Buffer.from(text)
+    return writeFrom(engine, fd, holder, text, bytes, offset, length, where, operationOptions(position))
+  }
+  const [name, given] = isOptions(encoding) ? [undefined, encoding] : [encoding, options]
+  if (name !== undefined && name !== null && !isEncoding(name)) {
+    throw invalidValue('encoding', 'is not a known encoding', name)
+  }
+  const bytes = Buffer.from(text, name ?? 'utf8')
+  return writeFrom(engine, fd, holder, text, bytes, 0, undefined, position, checkOptions(given))
+}
+
+/** `given` is what the result gives back. */
+function writeFrom(
+  engine: Engine,
+  fd: number,
+  holder: unknown,
+  given: unknown,
+  bytes: Uint8Array,
+  offset: unknown,
+  length: unknown,
+  position: unknown,
+  options: OperationOptions | undefined,
+): Promise<unknown> {
+  const size = bytes.byteLength
+  const start = offset ?? 0
+  checkInteger('offset', start, 0, size)
+  const most = Math.min(size - start, MAX_LENGTH)
+  const wanted = length ?? most
+  checkInteger('length', wanted, 0, most)
+  const where = positionOf(position)
+  const early = engine.refuseEarly(options)
+  if (early !== undefined) return early
+  const region = engine.memory.regionOf(bytes)
+  const operation = engine.begin(WRITE, fd, holder, options)
+  operation.given = given
+  const { native } = engine
+  const { id } = operation
+  const flags = flagsOf(options)
+  const timeout = timeoutOf(options)
+  const answer =
+    region < 0
+      ? submissions.write(native, id, fd, bytes, start, wanted, where, flags, timeout)
+      : submissions.writeRegion(
+          native,
+          id,
+          fd,
+          region,
+          bytes.byteOffset + start,
+          wanted,
+          where,
+          flags,
+          timeout,
+        )
+  if (answer >= 0 && operation.cancellation === undefined) return operation.promise
+  return engine.begun(operation, answer)
+}
+
+function isEncoding(value: unknown): value is BufferEncoding {
+  return typeof value === 'string' && Buffer.isEncoding(value)
+}
