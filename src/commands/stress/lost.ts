@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { getSystemErrorName } from 'node:util'
 
-import type { Ring } from '../ring.js'
+import type { Ring } from '../../ring.js'
 
 /** Long enough for a cancel that works, so that what another one would do is seen. */
 const AGAIN_MILLISECONDS = 5

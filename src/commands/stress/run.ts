@@ -1,8 +1,8 @@
 /** One scenario in one mode, from making the eventfds to the verdict. */
-import { eventfd } from '../descriptors.js'
-import { CANCELLED } from '../errors.js'
-import { PollEvents } from '../operations/poll.js'
-import { Ring } from '../ring.js'
+import { eventfd } from '../../descriptors.js'
+import { CANCELLED } from '../../errors.js'
+import { PollEvents } from '../../operations/poll.js'
+import { Ring } from '../../ring.js'
 import { checkConservation } from './conservation.js'
 import { Histogram } from './histogram.js'
 import { answerName } from './lost.js'

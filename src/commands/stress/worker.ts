@@ -1,7 +1,7 @@
 /** One thread of a run: it makes its ring, waits for the common start, and tells what it did. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 
-import { Ring } from '../ring.js'
+import { Ring } from '../../ring.js'
 import { free } from './lost.js'
 import { type FromThread, type Task, Word } from './messages.js'
 import { Rounds } from './rounds.js'

@@ -17,7 +17,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 try {
-  const { main } = await import('./commands.js')
+  const { main } = await import('./dispatch.js')
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   if (isForDescriptors(error)) {

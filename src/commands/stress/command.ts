@@ -1,5 +1,5 @@
 /** `uring-safe-cancel stress`: the scenarios in their modes, one after the other, and what they found. */
-import { Ring } from '../ring.js'
+import { Ring } from '../../ring.js'
 import type { StressArguments } from './arguments.js'
 import { answerName } from './lost.js'
 import type { Lost } from './messages.js'

@@ -1,8 +1,8 @@
 /** What `uring-safe-cancel` takes. It loads what it needs when it needs it: help and version work anywhere. */
+import { VERSION } from '../version.js'
 import { DOCTOR_HELP, parseDoctorArguments } from './doctor/arguments.js'
 import { parseArguments, STRESS_HELP } from './stress/arguments.js'
 import { UsageError } from './usage.js'
-import { VERSION } from './version.js'
 
 const HELP = `Usage: uring-safe-cancel <command> [options]
 

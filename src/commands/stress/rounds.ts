@@ -1,7 +1,7 @@
 /** The rounds of one thread: two reads, a write that is awaited, and the cancels of both reads. */
-import { CANCELLED } from '../errors.js'
-import type { ReadResult } from '../operations/read.js'
-import type { Ring } from '../ring.js'
+import { CANCELLED } from '../../errors.js'
+import type { ReadResult } from '../../operations/read.js'
+import type { Ring } from '../../ring.js'
 import { Histogram } from './histogram.js'
 import { type Counts, type Task, Word } from './messages.js'
 

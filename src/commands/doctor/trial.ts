@@ -2,11 +2,11 @@
 import { constants } from 'node:os'
 import { setImmediate as turn } from 'node:timers/promises'
 
-import { eventfd, pipe } from '../descriptors.js'
-import { RingError } from '../errors.js'
-import { PollEvents } from '../operations/poll.js'
-import { DEFAULTS } from '../options.js'
-import { Ring } from '../ring.js'
+import { eventfd, pipe } from '../../descriptors.js'
+import { RingError } from '../../errors.js'
+import { PollEvents } from '../../operations/poll.js'
+import { DEFAULTS } from '../../options.js'
+import { Ring } from '../../ring.js'
 
 export interface Trial {
   ok: boolean
