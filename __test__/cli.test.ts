@@ -11,7 +11,7 @@ import { sandbox } from './fixtures/programs.js'
 
 const CLI = new URL('../dist/src/commands/cli.js', import.meta.url).pathname
 /** The smallest of the package. */
-const MODULE = new URL('../dist/src/version.js', import.meta.url).pathname
+const MODULE = new URL('../dist/src/native/addon/version.js', import.meta.url).pathname
 const PACKAGE: { version: string; bin: Record<string, string> } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 )

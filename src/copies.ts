@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers'
 
 import { copyPart, type Part } from './destination.js'
-import type { NativeRing } from './native.js'
+import type { NativeRing } from './native/native-functions.js'
 
 /** The most that a turn of the event loop copies of large results, of all rings: it takes some 100 µs. */
 const TURN_BYTES = 1 << 20

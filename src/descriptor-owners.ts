@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 
 import { systemError } from './errors.js'
-import type { NativeRing } from './native.js'
+import type { NativeRing } from './native/native-functions.js'
 
 const closeAndPromise = promisify(close)
 const isDeno = 'deno' in process.versions

@@ -6,28 +6,28 @@
 import { setImmediate, setTimeout } from 'node:timers'
 
 import { reasonOf, unwatchSignal, watchSignal } from './abort.js'
-import { hasLibuv } from './binding.js'
 import { CopyQueue } from './copies.js'
-import { abortError, CANCELLED, closedError, refusalError } from './errors.js'
-import { CoreMemory } from './memory.js'
+import { abortError, CANCELLED, closedError } from './errors.js'
+import { refusalError } from './native/refusals.js'
+import { Kind } from './kind.js'
+import { hasLibuv } from './native/addon/binding.js'
+import { forbidden } from './native/addon/unavailable.js'
+import { CoreMemory } from './native/core-memory.js'
+import type { NativeReport, NativeRing } from './native/native-functions.js'
 import {
   ASYNCHRONOUS,
   COMPLETION_WORDS,
   FIRST_COMPLETION,
   Header,
-  type NativeReport,
-  type NativeRing,
   Refusal,
   Status,
-} from './native.js'
-import { createNative } from './native-ring.js'
+} from './native/protocol.js'
+import { createNative } from './native/native-ring.js'
 import { OperationTable } from './operation-table.js'
-import { Kind } from './kind.js'
 import { Operation, type Owner } from './operation.js'
 import type { ResolvedOptions } from './options.js'
 import type { OperationOptions } from './requests.js'
 import { completeNothing, settleCancelled, settleFailed, settleStuck } from './settle.js'
-import { forbidden } from './unavailable.js'
 
 const RESOLVED = Promise.resolve()
 /** How soon to try again where the kernel took no submissions. */

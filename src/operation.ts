@@ -5,7 +5,7 @@ import type { Abortable } from './abort.js'
 import type { CopyQueue } from './copies.js'
 import type { Part } from './destination.js'
 import type { Kind } from './kind.js'
-import type { NativeRing } from './native.js'
+import type { NativeRing } from './native/native-functions.js'
 import type { OperationOptions } from './requests.js'
 
 /** The descriptor of operations that have none. */

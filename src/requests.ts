@@ -2,7 +2,7 @@
 import { isAnyArrayBuffer } from 'node:util/types'
 
 import { invalidType, invalidValue, outOfRange } from './errors.js'
-import { CURRENT_POSITION } from './native.js'
+import { CURRENT_POSITION } from './native/protocol.js'
 
 /**
  * Options that every operation takes, but `closeFd`.

@@ -6,13 +6,13 @@ import { publishStuck, type StuckOperation } from './diagnostics.js'
 import { engineOf, giveEngine } from './engine-of.js'
 import { Engine } from './engine.js'
 import { closedError, invalidType } from './errors.js'
-import type { NativeReport } from './native.js'
+import { isSupported, probe, type RingProbe } from './native/addon/probe.js'
+import { readStats, type RingStats } from './native/counters.js'
+import type { NativeReport } from './native/native-functions.js'
 import { type CancelResult, findOperation, type Operation } from './operation.js'
 import { OPERATIONS, type Operations } from './operations/table.js'
 import { resolveOptions, type RingOptions } from './options.js'
 import { checkInteger, type FdLike, fdNumber } from './requests.js'
-import { readStats, type RingStats } from './stats.js'
-import { isSupported, probe, type RingProbe } from './support.js'
 
 /**
  * The events of a ring, with what their listeners get.

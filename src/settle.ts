@@ -1,9 +1,9 @@
 /** What becomes of a promise when its operation's completion is there. */
 import { abortError, CANCELLED, operationError, stuckError, timeoutError } from './errors.js'
 import type { Complete } from './kind.js'
-import { Status } from './native.js'
+import { forbidden } from './native/addon/unavailable.js'
+import { Status } from './native/protocol.js'
 import type { Operation } from './operation.js'
-import { forbidden } from './unavailable.js'
 
 function ignore(): void {}
 

@@ -1,5 +1,5 @@
 /** What `uring-safe-cancel` takes. It loads what it needs when it needs it: help and version work anywhere. */
-import { VERSION } from '../version.js'
+import { VERSION } from '../native/addon/version.js'
 import { DOCTOR_HELP, parseDoctorArguments } from './doctor/arguments.js'
 import { parseArguments, STRESS_HELP } from './stress/arguments.js'
 import { UsageError } from './usage.js'

@@ -2,11 +2,11 @@
 import { engineOf } from '../engine-of.js'
 import { flagsOf, timeoutOf } from '../engine.js'
 import { Kind } from '../kind.js'
+import * as submissions from '../native/hot-calls.js'
 import { NO_DESCRIPTOR } from '../operation.js'
 import { checkOptions, type OperationOptions } from '../requests.js'
 import type { Settles } from '../results.js'
 import { completeNothing } from '../settle.js'
-import * as submissions from '../submissions.js'
 
 const NOP = new Kind('nop', completeNothing)
 

@@ -3,6 +3,7 @@ import { engineOf } from '../engine-of.js'
 import { type Engine, flagsOf, timeoutOf } from '../engine.js'
 import { invalidType } from '../errors.js'
 import { Kind } from '../kind.js'
+import * as submissions from '../native/hot-calls.js'
 import type { Operation } from '../operation.js'
 import { settleRead } from '../reads.js'
 import {
@@ -19,7 +20,6 @@ import {
   positionOf,
 } from '../requests.js'
 import type { Settles } from '../results.js'
-import * as submissions from '../submissions.js'
 
 /**
  * Options of a read, in FileHandle's form.

@@ -213,7 +213,7 @@ unsafe extern "C" fn stats(env: sys::napi_env, info: sys::napi_callback_info) ->
     }
 }
 
-/// The counters in the order in which TypeScript's stats.ts names them.
+/// The counters in the order in which TypeScript names them (src/native/counters.ts).
 fn stats_words(stats: Stats, arena_held: usize) -> [f64; 17] {
     [
         stats.submitted as f64,

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-import { loadBinding } from '../../binding.js'
-import { OVERRIDE } from '../../load-failure.js'
+import { loadBinding } from '../../native/addon/binding.js'
+import { OVERRIDE } from '../../native/addon/load-failure.js'
 import { loadedObjects } from './host.js'
 
 export interface Addon {

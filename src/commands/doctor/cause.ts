@@ -1,5 +1,5 @@
 /** By what io_uring is forbidden, and what that was told from. */
-import type { RingProbe } from '../../support.js'
+import type { RingProbe } from '../../native/addon/probe.js'
 import type { Permissions } from './host.js'
 import { isBefore, type Version } from './kernels.js'
 

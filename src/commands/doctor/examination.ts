@@ -1,8 +1,8 @@
 /** What the doctor finds, as one document. */
 import { release, version as build } from 'node:os'
 
-import { type Runtime, runtimeOf } from '../../runtime.js'
-import { probe } from '../../support.js'
+import { probe } from '../../native/addon/probe.js'
+import { type Runtime, runtimeOf } from '../../native/addon/runtime.js'
 import { type Addon, examineAddon } from './addon.js'
 import { type Refusal, refusalOf } from './cause.js'
 import { type Limit, limit, loadedObjects, mayLockAnything, type Permissions, permissions } from './host.js'

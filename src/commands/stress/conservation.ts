@@ -1,5 +1,5 @@
 /** What must hold after every run, whatever the cancels answered. */
-import type { RingStats } from '../../stats.js'
+import type { RingStats } from '../../native/counters.js'
 import type { Counts } from './messages.js'
 
 /** What a run is judged by. */

@@ -1,5 +1,5 @@
 /** What goes between the coordinator and its threads. */
-import type { RingStats } from '../../stats.js'
+import type { RingStats } from '../../native/counters.js'
 import type { HistogramData } from './histogram.js'
 import type { Mode, Scenario } from './scenario.js'
 

@@ -1,7 +1,7 @@
 /** What a run found, as a table for people and as JSON for programs. */
 import { availableParallelism, release } from 'node:os'
 
-import { runtimeOf } from '../../runtime.js'
+import { runtimeOf } from '../../native/addon/runtime.js'
 import type { Run, Verdict } from './run.js'
 
 /** The runs of one scenario, side by side. */

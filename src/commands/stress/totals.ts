@@ -1,5 +1,5 @@
 /** What all threads of a run did together. */
-import type { RingStats } from '../../stats.js'
+import type { RingStats } from '../../native/counters.js'
 import type { Counts } from './messages.js'
 
 type Answers = RingStats['cancelAnswers']

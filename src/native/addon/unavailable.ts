@@ -1,6 +1,6 @@
 /** The error of a machine that gives no ring. */
+import { RingError } from '../../errors.js'
 import { loadBinding, type NativeBinding } from './binding.js'
-import { RingError } from './errors.js'
 
 /** Why there is none, and what to do. The errno is there if it was the kernel that refused. */
 interface Failure {

@@ -1,5 +1,5 @@
 /** What a ring has counted. */
-import type { NativeRing } from './native.js'
+import type { NativeRing } from './native-functions.js'
 
 /**
  * What cancels answered: advice about the operation, never its completion.

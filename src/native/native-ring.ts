@@ -1,17 +1,12 @@
 /** Makes the native side of a ring, or says why there is none. */
 import { isMainThread } from 'node:worker_threads'
 
-import { hasLibuv, isNode } from './binding.js'
-import {
-  COMPLETION_WORDS,
-  COMPLETIONS,
-  FIRST_COMPLETION,
-  GIVEN,
-  HEADER_WORDS,
-  type NativeRing,
-} from './native.js'
-import type { ResolvedOptions } from './options.js'
-import { requireBinding, unavailable } from './unavailable.js'
+import type { NativeOptions } from '#binding'
+
+import { hasLibuv, isNode } from './addon/binding.js'
+import { requireBinding, unavailable } from './addon/unavailable.js'
+import type { NativeRing } from './native-functions.js'
+import { COMPLETION_WORDS, COMPLETIONS, FIRST_COMPLETION, GIVEN, HEADER_WORDS } from './protocol.js'
 
 /** Words of the array that both sides share. */
 const WORDS = FIRST_COMPLETION + COMPLETIONS * COMPLETION_WORDS
@@ -33,8 +28,13 @@ function withFields(owner: Functions): NativeRing & { owner: Functions } {
   return { ...owner, owner, given }
 }
 
+/** A ring's options, as programs write them and with all defaults. */
+type Options = Omit<NativeOptions, Surroundings | Persistence> & { cancel: Pick<NativeOptions, Persistence> }
+type Persistence = 'reissue' | 'firstDelay' | 'maxDelay' | 'stuckAfter'
+type Surroundings = 'useUv' | 'isNode' | 'isWorker'
+
 /** Makes a native ring, which fills its `words` and calls `receive` from the event loop. */
-export function createNative(options: ResolvedOptions, receive: (count: number) => void): NativeRing {
+export function createNative(options: Options, receive: (count: number) => void): NativeRing {
   const binding = requireBinding()
   const { cancel, ...sizes } = options
   const native = { ...sizes, ...cancel, useUv: hasLibuv(), isNode: isNode(), isWorker: !isMainThread }

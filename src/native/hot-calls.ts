@@ -2,7 +2,8 @@
  * The calls into native code that programs make most. Their arguments go through memory that both sides share: Node-API takes
  * some 5 ns for each that is passed.
  */
-import { Given, type NativeRing } from './native.js'
+import type { NativeRing } from './native-functions.js'
+import { Given } from './protocol.js'
 
 function give(
   given: Float64Array,
