@@ -6,14 +6,16 @@
 import { setImmediate, setTimeout } from 'node:timers'
 
 import { reasonOf, unwatchSignal, watchSignal } from './abort.js'
+import type { OperationOptions } from './arguments/options.js'
+import type { ResolvedOptions } from './arguments/ring-options.js'
 import { CopyQueue } from './copies.js'
 import { abortError, CANCELLED, closedError } from './errors.js'
-import { refusalError } from './native/refusals.js'
 import { Kind } from './kind.js'
 import { hasLibuv } from './native/addon/binding.js'
 import { forbidden } from './native/addon/unavailable.js'
 import { CoreMemory } from './native/core-memory.js'
 import type { NativeReport, NativeRing } from './native/native-functions.js'
+import { createNative } from './native/native-ring.js'
 import {
   ASYNCHRONOUS,
   COMPLETION_WORDS,
@@ -22,11 +24,9 @@ import {
   Refusal,
   Status,
 } from './native/protocol.js'
-import { createNative } from './native/native-ring.js'
+import { refusalError } from './native/refusals.js'
 import { OperationTable } from './operation-table.js'
 import { Operation, type Owner } from './operation.js'
-import type { ResolvedOptions } from './options.js'
-import type { OperationOptions } from './requests.js'
 import { completeNothing, settleCancelled, settleFailed, settleStuck } from './settle.js'
 
 const RESOLVED = Promise.resolve()

@@ -2,11 +2,11 @@
 import { inspect } from 'node:util'
 
 import type { Abortable } from './abort.js'
+import type { OperationOptions } from './arguments/options.js'
 import type { CopyQueue } from './copies.js'
 import type { Part } from './destination.js'
 import type { Kind } from './kind.js'
 import type { NativeRing } from './native/native-functions.js'
-import type { OperationOptions } from './requests.js'
 
 /** The descriptor of operations that have none. */
 export const NO_DESCRIPTOR = -1

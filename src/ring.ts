@@ -2,6 +2,9 @@
 import { EventEmitter } from 'node:events'
 import { inspect, type InspectOptions } from 'node:util'
 
+import { checkInteger } from './arguments/checks.js'
+import { type FdLike, fdNumber } from './arguments/descriptor.js'
+import { resolveOptions, type RingOptions } from './arguments/ring-options.js'
 import { publishStuck, type StuckOperation } from './diagnostics.js'
 import { engineOf, giveEngine } from './engine-of.js'
 import { Engine } from './engine.js'
@@ -11,8 +14,6 @@ import { readStats, type RingStats } from './native/counters.js'
 import type { NativeReport } from './native/native-functions.js'
 import { type CancelResult, findOperation, type Operation } from './operation.js'
 import { OPERATIONS, type Operations } from './operations/table.js'
-import { resolveOptions, type RingOptions } from './options.js'
-import { checkInteger, type FdLike, fdNumber } from './requests.js'
 
 /**
  * The events of a ring, with what their listeners get.

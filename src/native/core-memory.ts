@@ -1,7 +1,7 @@
 /** Core memory in JavaScript's hands: what `ring.alloc()` makes, and what reads without a buffer return. */
-import { refusalError } from './refusals.js'
 import type { NativeRing } from './native-functions.js'
 import { Header } from './protocol.js'
+import { refusalError } from './refusals.js'
 import { SlabLimit } from './slab-limit.js'
 
 /** A part of core memory that an ArrayBuffer lies on. */

@@ -1,9 +1,9 @@
 /** Closing, which nothing refuses and no cancel reaches. */
+import { type FdLike, fdNumber } from '../arguments/descriptor.js'
 import { closeWithoutRing, noteClosed, ownersClose } from '../descriptor-owners.js'
 import { engineOf } from '../engine-of.js'
 import type { Engine } from '../engine.js'
 import { Kind } from '../kind.js'
-import { type FdLike, fdNumber } from '../requests.js'
 import { completeNothing } from '../settle.js'
 
 const CLOSE = new Kind('close', completeNothing, { isCancellable: false })

@@ -1,11 +1,10 @@
 /** Nothing, by way of the kernel. */
+import { checkOptions, type OperationOptions, type Settles } from '../arguments/options.js'
 import { engineOf } from '../engine-of.js'
 import { flagsOf, timeoutOf } from '../engine.js'
 import { Kind } from '../kind.js'
 import * as submissions from '../native/hot-calls.js'
 import { NO_DESCRIPTOR } from '../operation.js'
-import { checkOptions, type OperationOptions } from '../requests.js'
-import type { Settles } from '../results.js'
 import { completeNothing } from '../settle.js'
 
 const NOP = new Kind('nop', completeNothing)

@@ -2,14 +2,14 @@
 import { constants } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
+import { checkInteger } from '../arguments/checks.js'
+import { checkOptions, type OperationOptions, type Settles } from '../arguments/options.js'
 import { noteOpened } from '../descriptor-owners.js'
 import { engineOf } from '../engine-of.js'
 import { flagsOf, timeoutOf } from '../engine.js'
 import { invalidType, invalidValue } from '../errors.js'
 import { Kind } from '../kind.js'
 import { NO_DESCRIPTOR, type Operation } from '../operation.js'
-import { checkInteger, checkOptions, type OperationOptions } from '../requests.js'
-import type { Settles } from '../results.js'
 import { settleWith } from '../settle.js'
 
 const { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY } = constants

@@ -1,10 +1,11 @@
 /** Readiness, as poll(2) tells it. */
+import { checkInteger } from '../arguments/checks.js'
+import { type FdLike, fdNumber } from '../arguments/descriptor.js'
+import { checkOptions, type OperationOptions, type Settles } from '../arguments/options.js'
 import { engineOf } from '../engine-of.js'
 import { flagsOf, timeoutOf } from '../engine.js'
 import { Kind } from '../kind.js'
 import type { Operation } from '../operation.js'
-import { checkInteger, checkOptions, type FdLike, fdNumber, type OperationOptions } from '../requests.js'
-import type { Settles } from '../results.js'
 import { settleWith } from '../settle.js'
 
 /**

@@ -1,4 +1,9 @@
 /** Reads: FileHandle's overloads, checked and brought to the native side: by region where no copy is needed. */
+import { bytesOf, isView, MAX_LENGTH } from '../arguments/bytes.js'
+import { checkInteger, isOptions } from '../arguments/checks.js'
+import { type FdLike, fdNumber } from '../arguments/descriptor.js'
+import { checkOptions, type OperationOptions, operationOptions, type Settles } from '../arguments/options.js'
+import { positionOf } from '../arguments/position.js'
 import { engineOf } from '../engine-of.js'
 import { type Engine, flagsOf, timeoutOf } from '../engine.js'
 import { invalidType } from '../errors.js'
@@ -6,20 +11,6 @@ import { Kind } from '../kind.js'
 import * as submissions from '../native/hot-calls.js'
 import type { Operation } from '../operation.js'
 import { settleRead } from '../reads.js'
-import {
-  bytesOf,
-  checkInteger,
-  checkOptions,
-  type FdLike,
-  fdNumber,
-  isOptions,
-  isView,
-  MAX_LENGTH,
-  type OperationOptions,
-  operationOptions,
-  positionOf,
-} from '../requests.js'
-import type { Settles } from '../results.js'
 
 /**
  * Options of a read, in FileHandle's form.

@@ -1,10 +1,10 @@
 /** Time, by the kernel's own timer. */
+import { checkMilliseconds } from '../arguments/checks.js'
+import { checkOptions, type OperationOptions, type Settles } from '../arguments/options.js'
 import { engineOf } from '../engine-of.js'
 import { flagsOf, timeoutOf } from '../engine.js'
 import { Kind } from '../kind.js'
 import { NO_DESCRIPTOR } from '../operation.js'
-import { checkMilliseconds, checkOptions, type OperationOptions } from '../requests.js'
-import type { Settles } from '../results.js'
 import { completeNothing } from '../settle.js'
 
 const SLEEP = new Kind('sleep', completeNothing)

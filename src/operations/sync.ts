@@ -1,10 +1,10 @@
 /** What was written, brought to the disk. */
+import { type FdLike, fdNumber } from '../arguments/descriptor.js'
+import { checkOptions, type OperationOptions, type Settles } from '../arguments/options.js'
 import { engineOf } from '../engine-of.js'
 import { type Engine, flagsOf, timeoutOf } from '../engine.js'
 import { Kind } from '../kind.js'
 import type { Operation } from '../operation.js'
-import { checkOptions, type FdLike, fdNumber, type OperationOptions } from '../requests.js'
-import type { Settles } from '../results.js'
 import { completeNothing } from '../settle.js'
 
 const FSYNC = new Kind('fsync', completeNothing)

@@ -1,19 +1,14 @@
 /** Reads and writes of several buffers, as one. */
+import { viewsOf } from '../arguments/bytes.js'
+import { type FdLike, fdNumber } from '../arguments/descriptor.js'
+import { checkOptions, type OperationOptions, type Settles } from '../arguments/options.js'
+import { positionOf } from '../arguments/position.js'
 import { type Part, partsOf } from '../destination.js'
 import { engineOf } from '../engine-of.js'
 import { flagsOf, timeoutOf } from '../engine.js'
 import { Kind } from '../kind.js'
 import type { Operation } from '../operation.js'
 import { settleRead } from '../reads.js'
-import {
-  checkOptions,
-  type FdLike,
-  fdNumber,
-  type OperationOptions,
-  positionOf,
-  viewsOf,
-} from '../requests.js'
-import type { Settles } from '../results.js'
 import { settleWith } from '../settle.js'
 
 /**

@@ -2,10 +2,10 @@
 import { constants } from 'node:os'
 import { setImmediate as turn } from 'node:timers/promises'
 
+import { DEFAULTS } from '../../arguments/ring-options.js'
 import { eventfd, pipe } from '../../descriptors.js'
 import { RingError } from '../../errors.js'
 import { PollEvents } from '../../operations/poll.js'
-import { DEFAULTS } from '../../options.js'
 import { Ring } from '../../ring.js'
 
 export interface Trial {

@@ -1,5 +1,5 @@
 /** What is run: the load that the threads make, and how persistent their cancels are. */
-import type { RingOptions } from '../../options.js'
+import type { RingOptions } from '../../arguments/ring-options.js'
 
 /** The load. */
 export interface Scenario {

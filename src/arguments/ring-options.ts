@@ -1,7 +1,7 @@
 /** A ring's options: validated by typanion, with errors that say what would be right. */
 import * as t from 'typanion'
 
-import { invalidType, outOfRange } from './errors.js'
+import { invalidType, outOfRange } from '../errors.js'
 
 /**
  * How persistent a ring's cancels are. Times are in milliseconds, and may have fractions.
