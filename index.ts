@@ -5,7 +5,13 @@
  * @module
  */
 export { AbortError, CANCELLED, InvalidStateError, RingError, TimeoutError } from './src/errors.js'
-export { eventfd, type EventfdOptions, pipe, type PipeEnds, type PipeOptions } from './src/descriptors.js'
+export {
+  eventfd,
+  type EventfdOptions,
+  pipe,
+  type PipeEnds,
+  type PipeOptions,
+} from './src/descriptors/make.js'
 export type { StuckOperation } from './src/diagnostics.js'
 export type { CancelResult } from './src/operation.js'
 export type { CancelOptions, RingOptions } from './src/arguments/ring-options.js'

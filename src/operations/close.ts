@@ -1,6 +1,6 @@
 /** Closing, which nothing refuses and no cancel reaches. */
 import { type FdLike, fdNumber } from '../arguments/descriptor.js'
-import { closeWithoutRing, noteClosed, ownersClose } from '../descriptor-owners.js'
+import { closeWithoutRing, noteClosed, ownersClose } from '../descriptors/owners.js'
 import { engineOf } from '../engine-of.js'
 import type { Engine } from '../engine.js'
 import { Kind } from '../kind.js'

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 import { checkInteger } from '../arguments/checks.js'
 import { checkOptions, type OperationOptions, type Settles } from '../arguments/options.js'
-import { noteOpened } from '../descriptor-owners.js'
+import { noteOpened } from '../descriptors/owners.js'
 import { engineOf } from '../engine-of.js'
 import { flagsOf, timeoutOf } from '../engine.js'
 import { invalidType, invalidValue } from '../errors.js'

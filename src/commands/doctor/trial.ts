@@ -3,7 +3,7 @@ import { constants } from 'node:os'
 import { setImmediate as turn } from 'node:timers/promises'
 
 import { DEFAULTS } from '../../arguments/ring-options.js'
-import { eventfd, pipe } from '../../descriptors.js'
+import { eventfd, pipe } from '../../descriptors/make.js'
 import { RingError } from '../../errors.js'
 import { PollEvents } from '../../operations/poll.js'
 import { Ring } from '../../ring.js'

@@ -1,5 +1,5 @@
 /** One scenario in one mode, from making the eventfds to the verdict. */
-import { eventfd } from '../../descriptors.js'
+import { eventfd } from '../../descriptors/make.js'
 import { CANCELLED } from '../../errors.js'
 import { PollEvents } from '../../operations/poll.js'
 import { Ring } from '../../ring.js'

@@ -7,8 +7,7 @@ import { close, fstatSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 
-import { systemError } from './errors.js'
-import type { NativeRing } from './native/native-functions.js'
+import { systemError } from '../errors.js'
 
 const closeAndPromise = promisify(close)
 const isDeno = 'deno' in process.versions
@@ -63,8 +62,13 @@ export function closeByNode(number: number): Promise<unknown> {
   }
 }
 
+/** What closes by itself: the native side of a ring, also when that is gone. */
+interface Closer {
+  closeDescriptor(id: number, fd: number): number
+}
+
 /** Closes a number, whose ring is gone. */
-export async function closeWithoutRing(native: NativeRing, number: number): Promise<void> {
+export async function closeWithoutRing(native: Closer, number: number): Promise<void> {
   noteClosed(number)
   if (number >= 0 && !isDeno) {
     // In a thread of node:fs's: a close may wait.

@@ -1,8 +1,8 @@
 /** Descriptors that Node has no call for. Both are close-on-exec. */
-import { checkBoolean, checkInteger, checkObject } from './arguments/checks.js'
-import { noteOpened } from './descriptor-owners.js'
-import { systemError } from './errors.js'
-import { requireBinding } from './native/addon/unavailable.js'
+import { checkBoolean, checkInteger, checkObject } from '../arguments/checks.js'
+import { systemError } from '../errors.js'
+import { requireBinding } from '../native/addon/unavailable.js'
+import { noteOpened } from './owners.js'
 
 const EFD_SEMAPHORE = 1
 const O_NONBLOCK = 0o4000
