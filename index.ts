@@ -12,8 +12,8 @@ export {
   type PipeEnds,
   type PipeOptions,
 } from './src/descriptors/make.js'
-export type { StuckOperation } from './src/diagnostics.js'
-export type { CancelResult } from './src/operation.js'
+export type { StuckOperation } from './src/engine/stuck.js'
+export type { CancelResult } from './src/engine/operation.js'
 export type { CancelOptions, RingOptions } from './src/arguments/ring-options.js'
 export type { OpenFlags } from './src/operations/open.js'
 export { PollEvents } from './src/operations/poll.js'

@@ -1,10 +1,10 @@
 /** Closing, which nothing refuses and no cancel reaches. */
 import { type FdLike, fdNumber } from '../arguments/descriptor.js'
 import { closeWithoutRing, noteClosed, ownersClose } from '../descriptors/owners.js'
-import { engineOf } from '../engine-of.js'
-import type { Engine } from '../engine.js'
-import { Kind } from '../kind.js'
-import { completeNothing } from '../settle.js'
+import { engineOf } from '../engine/engine-of.js'
+import type { Engine } from '../engine/engine.js'
+import { Kind } from '../engine/kind.js'
+import { completeNothing } from '../engine/verdicts.js'
 
 const CLOSE = new Kind('close', completeNothing, { isCancellable: false })
 

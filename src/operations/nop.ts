@@ -1,11 +1,11 @@
 /** Nothing, by way of the kernel. */
 import { checkOptions, type OperationOptions, type Settles } from '../arguments/options.js'
-import { engineOf } from '../engine-of.js'
-import { flagsOf, timeoutOf } from '../engine.js'
-import { Kind } from '../kind.js'
+import { engineOf } from '../engine/engine-of.js'
+import { flagsOf, timeoutOf } from '../engine/engine.js'
+import { Kind } from '../engine/kind.js'
+import { NO_DESCRIPTOR } from '../engine/operation.js'
+import { completeNothing } from '../engine/verdicts.js'
 import * as submissions from '../native/hot-calls.js'
-import { NO_DESCRIPTOR } from '../operation.js'
-import { completeNothing } from '../settle.js'
 
 const NOP = new Kind('nop', completeNothing)
 

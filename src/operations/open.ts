@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url'
 import { checkInteger } from '../arguments/checks.js'
 import { checkOptions, type OperationOptions, type Settles } from '../arguments/options.js'
 import { noteOpened } from '../descriptors/owners.js'
-import { engineOf } from '../engine-of.js'
-import { flagsOf, timeoutOf } from '../engine.js'
+import { engineOf } from '../engine/engine-of.js'
+import { flagsOf, timeoutOf } from '../engine/engine.js'
+import { Kind } from '../engine/kind.js'
+import { NO_DESCRIPTOR, type Operation } from '../engine/operation.js'
+import { settleWith } from '../engine/verdicts.js'
 import { invalidType, invalidValue } from '../errors.js'
-import { Kind } from '../kind.js'
-import { NO_DESCRIPTOR, type Operation } from '../operation.js'
-import { settleWith } from '../settle.js'
 
 const { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY } = constants
 

@@ -2,11 +2,11 @@
 import { checkInteger } from '../arguments/checks.js'
 import { type FdLike, fdNumber } from '../arguments/descriptor.js'
 import { checkOptions, type OperationOptions, type Settles } from '../arguments/options.js'
-import { engineOf } from '../engine-of.js'
-import { flagsOf, timeoutOf } from '../engine.js'
-import { Kind } from '../kind.js'
-import type { Operation } from '../operation.js'
-import { settleWith } from '../settle.js'
+import { engineOf } from '../engine/engine-of.js'
+import { flagsOf, timeoutOf } from '../engine/engine.js'
+import { Kind } from '../engine/kind.js'
+import type { Operation } from '../engine/operation.js'
+import { settleWith } from '../engine/verdicts.js'
 
 /**
  * The events of {@link Ring.poll}, as in poll(2): bits of a mask.

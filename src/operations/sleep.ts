@@ -1,11 +1,11 @@
 /** Time, by the kernel's own timer. */
 import { checkMilliseconds } from '../arguments/checks.js'
 import { checkOptions, type OperationOptions, type Settles } from '../arguments/options.js'
-import { engineOf } from '../engine-of.js'
-import { flagsOf, timeoutOf } from '../engine.js'
-import { Kind } from '../kind.js'
-import { NO_DESCRIPTOR } from '../operation.js'
-import { completeNothing } from '../settle.js'
+import { engineOf } from '../engine/engine-of.js'
+import { flagsOf, timeoutOf } from '../engine/engine.js'
+import { Kind } from '../engine/kind.js'
+import { NO_DESCRIPTOR } from '../engine/operation.js'
+import { completeNothing } from '../engine/verdicts.js'
 
 const SLEEP = new Kind('sleep', completeNothing)
 

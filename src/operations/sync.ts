@@ -1,11 +1,11 @@
 /** What was written, brought to the disk. */
 import { type FdLike, fdNumber } from '../arguments/descriptor.js'
 import { checkOptions, type OperationOptions, type Settles } from '../arguments/options.js'
-import { engineOf } from '../engine-of.js'
-import { type Engine, flagsOf, timeoutOf } from '../engine.js'
-import { Kind } from '../kind.js'
-import type { Operation } from '../operation.js'
-import { completeNothing } from '../settle.js'
+import { engineOf } from '../engine/engine-of.js'
+import { type Engine, flagsOf, timeoutOf } from '../engine/engine.js'
+import { Kind } from '../engine/kind.js'
+import type { Operation } from '../engine/operation.js'
+import { completeNothing } from '../engine/verdicts.js'
 
 const FSYNC = new Kind('fsync', completeNothing)
 const FDATASYNC = new Kind('fdatasync', completeNothing)

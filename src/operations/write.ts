@@ -4,13 +4,13 @@ import { checkInteger, isOptions } from '../arguments/checks.js'
 import { type FdLike, fdNumber } from '../arguments/descriptor.js'
 import { checkOptions, type OperationOptions, operationOptions, type Settles } from '../arguments/options.js'
 import { positionOf } from '../arguments/position.js'
-import { engineOf } from '../engine-of.js'
-import { type Engine, flagsOf, timeoutOf } from '../engine.js'
+import { engineOf } from '../engine/engine-of.js'
+import { type Engine, flagsOf, timeoutOf } from '../engine/engine.js'
+import { Kind } from '../engine/kind.js'
+import type { Operation } from '../engine/operation.js'
+import { settleWith } from '../engine/verdicts.js'
 import { invalidType, invalidValue } from '../errors.js'
-import { Kind } from '../kind.js'
 import * as submissions from '../native/hot-calls.js'
-import type { Operation } from '../operation.js'
-import { settleWith } from '../settle.js'
 
 /**
  * Options of a write, in FileHandle's form.

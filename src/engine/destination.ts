@@ -1,7 +1,7 @@
 /** Where a read's bytes go: one part, or several of a vectored read. */
-import type { CoreMemory } from './native/core-memory.js'
-import { copy } from './native/hot-calls.js'
-import type { NativeRing } from './native/native-functions.js'
+import type { CoreMemory } from '../native/core-memory.js'
+import { copy } from '../native/hot-calls.js'
+import type { NativeRing } from '../native/native-functions.js'
 
 /** A part of a destination. */
 export interface Part {

@@ -1,7 +1,7 @@
 /** What is told to `node:diagnostics_channel`. */
 import { channel } from 'node:diagnostics_channel'
 
-import type { NativeReport } from './native/native-functions.js'
+import type { NativeReport } from '../native/native-functions.js'
 import type { Operation } from './operation.js'
 
 /**

@@ -1,12 +1,12 @@
 /** One operation, from its call until its promise is settled. */
 import { inspect } from 'node:util'
 
+import type { OperationOptions } from '../arguments/options.js'
+import type { NativeRing } from '../native/native-functions.js'
 import type { Abortable } from './abort.js'
-import type { OperationOptions } from './arguments/options.js'
 import type { CopyQueue } from './copies.js'
 import type { Part } from './destination.js'
 import type { Kind } from './kind.js'
-import type { NativeRing } from './native/native-functions.js'
 
 /** The descriptor of operations that have none. */
 export const NO_DESCRIPTOR = -1

@@ -5,17 +5,14 @@
 // Not the global ones: tests of programs put clocks of their own in their place.
 import { setImmediate, setTimeout } from 'node:timers'
 
-import { reasonOf, unwatchSignal, watchSignal } from './abort.js'
-import type { OperationOptions } from './arguments/options.js'
-import type { ResolvedOptions } from './arguments/ring-options.js'
-import { CopyQueue } from './copies.js'
-import { abortError, CANCELLED, closedError } from './errors.js'
-import { Kind } from './kind.js'
-import { hasLibuv } from './native/addon/binding.js'
-import { forbidden } from './native/addon/unavailable.js'
-import { CoreMemory } from './native/core-memory.js'
-import type { NativeReport, NativeRing } from './native/native-functions.js'
-import { createNative } from './native/native-ring.js'
+import type { OperationOptions } from '../arguments/options.js'
+import type { ResolvedOptions } from '../arguments/ring-options.js'
+import { abortError, CANCELLED, closedError } from '../errors.js'
+import { hasLibuv } from '../native/addon/binding.js'
+import { forbidden } from '../native/addon/unavailable.js'
+import { CoreMemory } from '../native/core-memory.js'
+import type { NativeReport, NativeRing } from '../native/native-functions.js'
+import { createNative } from '../native/native-ring.js'
 import {
   ASYNCHRONOUS,
   COMPLETION_WORDS,
@@ -23,11 +20,14 @@ import {
   Header,
   Refusal,
   Status,
-} from './native/protocol.js'
-import { refusalError } from './native/refusals.js'
+} from '../native/protocol.js'
+import { refusalError } from '../native/refusals.js'
+import { reasonOf, unwatchSignal, watchSignal } from './abort.js'
+import { CopyQueue } from './copies.js'
+import { Kind } from './kind.js'
 import { OperationTable } from './operation-table.js'
 import { Operation, type Owner } from './operation.js'
-import { completeNothing, settleCancelled, settleFailed, settleStuck } from './settle.js'
+import { completeNothing, settleCancelled, settleFailed, settleStuck } from './verdicts.js'
 
 const RESOLVED = Promise.resolve()
 /** How soon to try again where the kernel took no submissions. */

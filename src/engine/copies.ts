@@ -1,8 +1,8 @@
 /** Copying large results out of core memory: so much in each turn of the event loop, so that timers fire. */
 import { setImmediate } from 'node:timers'
 
+import type { NativeRing } from '../native/native-functions.js'
 import { copyPart, type Part } from './destination.js'
-import type { NativeRing } from './native/native-functions.js'
 
 /** The most that a turn of the event loop copies of large results, of all rings: it takes some 100 µs. */
 const TURN_BYTES = 1 << 20

@@ -1,7 +1,7 @@
 /** What becomes of a read whose bytes are there: copied to where the caller wants them, or rescued. */
+import { InvalidStateError } from '../errors.js'
+import { KEPT_BYTES, Status } from '../native/protocol.js'
 import { copyParts, rescueBytes } from './destination.js'
-import { InvalidStateError } from './errors.js'
-import { KEPT_BYTES, Status } from './native/protocol.js'
 import type { Operation } from './operation.js'
 
 /** Makes what the read resolves to. */

@@ -1,8 +1,8 @@
 /** What becomes of a promise when its operation's completion is there. */
-import { abortError, CANCELLED, operationError, stuckError, timeoutError } from './errors.js'
+import { abortError, CANCELLED, operationError, stuckError, timeoutError } from '../errors.js'
+import { forbidden } from '../native/addon/unavailable.js'
+import { Status } from '../native/protocol.js'
 import type { Complete } from './kind.js'
-import { forbidden } from './native/addon/unavailable.js'
-import { Status } from './native/protocol.js'
 import type { Operation } from './operation.js'
 
 function ignore(): void {}
