@@ -1,5 +1,6 @@
 /** Memory of the caller's, as bytes. */
 import { invalidType, invalidValue, outOfRange } from '../errors.js'
+import { checkInteger } from './checks.js'
 
 /** What node:fs allows: lengths are 32-bit there, and one read of Linux is no longer. */
 export const MAX_LENGTH = 0x7fff_ffff
@@ -26,6 +27,21 @@ function isDetached(buffer: ArrayBufferLike): boolean {
   } catch {
     return true
   }
+}
+
+/** Where in a caller's bytes a call begins. */
+export function startOf(bytes: Uint8Array, offset: unknown): number {
+  const start = offset ?? 0
+  checkInteger('offset', start, 0, bytes.byteLength)
+  return start
+}
+
+/** How many bytes from there on it is about. */
+export function lengthOf(bytes: Uint8Array, start: number, wanted: unknown): number {
+  const most = Math.min(bytes.byteLength - start, MAX_LENGTH)
+  const length = wanted ?? most
+  checkInteger('length', length, 0, most)
+  return length
 }
 
 /** The views of a vectored operation. */

@@ -13,14 +13,7 @@ import { forbidden } from '../native/addon/unavailable.js'
 import { CoreMemory } from '../native/core-memory.js'
 import type { NativeReport, NativeRing } from '../native/native-functions.js'
 import { createNative } from '../native/native-ring.js'
-import {
-  ASYNCHRONOUS,
-  COMPLETION_WORDS,
-  FIRST_COMPLETION,
-  Header,
-  Refusal,
-  Status,
-} from '../native/protocol.js'
+import { COMPLETION_WORDS, FIRST_COMPLETION, Header, Refusal, Status } from '../native/protocol.js'
 import { refusalError } from '../native/refusals.js'
 import { reasonOf, unwatchSignal, watchSignal } from './abort.js'
 import { CopyQueue } from './copies.js'
@@ -340,14 +333,3 @@ export class Engine implements Owner {
 }
 
 function ignore(): void {}
-
-/** The flags of a submission. */
-export function flagsOf(options: OperationOptions | undefined): number {
-  return options?.async === true ? ASYNCHRONOUS : 0
-}
-
-/** The timeout of a submission; 0 is none, and a timeout of 0 the shortest. */
-export function timeoutOf(options: OperationOptions | undefined): number {
-  const timeout = options?.timeout
-  return timeout === undefined ? 0 : Math.max(timeout, 0.001)
-}

@@ -3,6 +3,7 @@ import { inspect } from 'node:util'
 
 import type { OperationOptions } from '../arguments/options.js'
 import type { NativeRing } from '../native/native-functions.js'
+import { ASYNCHRONOUS } from '../native/protocol.js'
 import type { Abortable } from './abort.js'
 import type { CopyQueue } from './copies.js'
 import type { Part } from './destination.js'
@@ -111,6 +112,17 @@ export class Operation implements Abortable {
   /** False if no stack was left for the promise's executor: then the promise is rejected, and nobody can settle it. */
   get isMade(): boolean {
     return 'reject' in this
+  }
+
+  /** What submissions say of it, as the native side takes it. */
+  get flags(): number {
+    return this.options?.async === true ? ASYNCHRONOUS : 0
+  }
+
+  /** The same; 0 is none, and a timeout of 0 the shortest. */
+  get timeout(): number {
+    const timeout = this.options?.timeout
+    return timeout === undefined ? 0 : Math.max(timeout, 0.001)
   }
 
   /** Its signal has aborted. */

@@ -5,98 +5,81 @@
 import type { NativeRing } from './native-functions.js'
 import { Given } from './protocol.js'
 
-function give(
-  given: Float64Array,
-  id: number,
-  fd: number,
-  length: number,
-  position: number,
-  flags: number,
-  timeout: number,
-): void {
-  given[Given.ID] = id
-  given[Given.FD] = fd
-  given[Given.LENGTH] = length
-  given[Given.POSITION] = position
-  given[Given.FLAGS] = flags
-  given[Given.TIMEOUT] = timeout
+/** What the native side has to know of any operation. */
+interface Submission {
+  readonly id: number
+  readonly fd: number
+  readonly flags: number
+  readonly timeout: number
 }
 
-export function nop(native: NativeRing, id: number, flags: number, timeout: number): number {
+/** Bytes of the caller's. By names: nobody can take a start for a length. */
+interface Extent {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly length: number
+}
+
+/** The same on core memory, or with -1 for its region elsewhere. */
+interface Place extends Extent {
+  readonly region: number
+}
+
+function give(native: NativeRing, operation: Submission, length: number, position: number): void {
   const { given } = native
-  given[Given.ID] = id
-  given[Given.FLAGS] = flags
-  given[Given.TIMEOUT] = timeout
+  given[Given.ID] = operation.id
+  given[Given.FD] = operation.fd
+  given[Given.LENGTH] = length
+  given[Given.POSITION] = position
+  given[Given.FLAGS] = operation.flags
+  given[Given.TIMEOUT] = operation.timeout
+}
+
+export function nop(native: NativeRing, operation: Submission): number {
+  const { given } = native
+  given[Given.ID] = operation.id
+  given[Given.FLAGS] = operation.flags
+  given[Given.TIMEOUT] = operation.timeout
   return native.nop()
 }
 
-/** Into core memory, which is kept to be copied out. */
-export function read(
-  native: NativeRing,
-  id: number,
-  fd: number,
-  length: number,
-  position: number,
-  flags: number,
-  timeout: number,
-): number {
-  give(native.given, id, fd, length, position, flags, timeout)
-  return native.read()
-}
-
-/** Into a region: no copy. */
-export function readRegion(
-  native: NativeRing,
-  id: number,
-  fd: number,
-  region: number,
-  start: number,
-  length: number,
-  position: number,
-  flags: number,
-  timeout: number,
-): number {
+/** Into its place, if that is on core memory; otherwise into core memory that is kept to be copied out. */
+export function read(native: NativeRing, operation: Submission, place: Place, position: number): number {
+  if (place.region < 0) return readKept(native, operation, place.length, position)
   const { given } = native
-  give(given, id, fd, length, position, flags, timeout)
-  given[Given.REGION] = region
-  given[Given.START] = start
+  give(native, operation, place.length, position)
+  given[Given.REGION] = place.region
+  given[Given.START] = place.bytes.byteOffset + place.start
   return native.readRegion()
 }
 
-/** A snapshot of the bytes. */
-export function write(
+/** Into core memory, which is kept to be copied out. */
+export function readKept(
   native: NativeRing,
-  id: number,
-  fd: number,
-  bytes: Uint8Array,
-  start: number,
+  operation: Submission,
   length: number,
   position: number,
-  flags: number,
-  timeout: number,
 ): number {
-  const { given } = native
-  give(given, id, fd, length, position, flags, timeout)
-  given[Given.START] = start
-  return native.write(bytes)
+  give(native, operation, length, position)
+  return native.read()
 }
 
-/** Out of a region: no copy. */
-export function writeRegion(
+/** Out of a region, without a copy, if there is one; otherwise a snapshot of the bytes. */
+export function write(
   native: NativeRing,
-  id: number,
-  fd: number,
+  operation: Submission,
+  { bytes, start, length }: Extent,
   region: number,
-  start: number,
-  length: number,
   position: number,
-  flags: number,
-  timeout: number,
 ): number {
   const { given } = native
-  give(given, id, fd, length, position, flags, timeout)
+  give(native, operation, length, position)
+  if (region < 0) {
+    given[Given.START] = start
+    return native.write(bytes)
+  }
   given[Given.REGION] = region
-  given[Given.START] = start
+  given[Given.START] = bytes.byteOffset + start
   return native.writeRegion()
 }
 

@@ -1,11 +1,10 @@
 /** Nothing, by way of the kernel. */
 import { checkOptions, type OperationOptions, type Settles } from '../arguments/options.js'
 import { engineOf } from '../engine/engine-of.js'
-import { flagsOf, timeoutOf } from '../engine/engine.js'
 import { Kind } from '../engine/kind.js'
 import { NO_DESCRIPTOR } from '../engine/operation.js'
 import { completeNothing } from '../engine/verdicts.js'
-import * as submissions from '../native/hot-calls.js'
+import { nop } from '../native/hot-calls.js'
 
 const NOP = new Kind('nop', completeNothing)
 
@@ -27,7 +26,7 @@ export abstract class NopOperation {
       const early = engine.refuseEarly(options)
       if (early !== undefined) return early
       const operation = engine.begin(NOP, NO_DESCRIPTOR, undefined, options)
-      const answer = submissions.nop(engine.native, operation.id, flagsOf(options), timeoutOf(options))
+      const answer = nop(engine.native, operation)
       if (answer >= 0 && operation.cancellation === undefined) return operation.promise
       return engine.begun(operation, answer)
     } catch (error) {

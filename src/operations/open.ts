@@ -6,7 +6,6 @@ import { checkInteger } from '../arguments/checks.js'
 import { checkOptions, type OperationOptions, type Settles } from '../arguments/options.js'
 import { noteOpened } from '../descriptors/owners.js'
 import { engineOf } from '../engine/engine-of.js'
-import { flagsOf, timeoutOf } from '../engine/engine.js'
 import { Kind } from '../engine/kind.js'
 import { NO_DESCRIPTOR, type Operation } from '../engine/operation.js'
 import { settleWith } from '../engine/verdicts.js'
@@ -120,8 +119,8 @@ export abstract class OpenOperation {
       const operation = engine.begin(OPEN, NO_DESCRIPTOR, undefined, options)
       operation.given = text
       const { native } = engine
-      const { id } = operation
-      const answer = native.open(id, bytes, how, permissions, flagsOf(options), timeoutOf(options))
+      const { id, flags: bits, timeout } = operation
+      const answer = native.open(id, bytes, how, permissions, bits, timeout)
       if (answer >= 0 && operation.cancellation === undefined) return operation.promise
       return engine.begun(operation, answer)
     } catch (error) {

@@ -3,7 +3,6 @@ import { checkInteger } from '../arguments/checks.js'
 import { type FdLike, fdNumber } from '../arguments/descriptor.js'
 import { checkOptions, type OperationOptions, type Settles } from '../arguments/options.js'
 import { engineOf } from '../engine/engine-of.js'
-import { flagsOf, timeoutOf } from '../engine/engine.js'
 import { Kind } from '../engine/kind.js'
 import type { Operation } from '../engine/operation.js'
 import { settleWith } from '../engine/verdicts.js'
@@ -58,8 +57,8 @@ export abstract class PollOperation {
       if (early !== undefined) return early
       checkInteger('events', events, 0, MOST_EVENTS)
       const operation = engine.begin(POLL, number, fd, options)
-      const { native } = engine
-      const answer = native.poll(operation.id, number, events, flagsOf(options), timeoutOf(options))
+      const { id, flags, timeout } = operation
+      const answer = engine.native.poll(id, number, events, flags, timeout)
       if (answer >= 0 && operation.cancellation === undefined) return operation.promise
       return engine.begun(operation, answer)
     } catch (error) {

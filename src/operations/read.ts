@@ -1,16 +1,17 @@
 /** Reads: FileHandle's overloads, checked and brought to the native side: by region where no copy is needed. */
-import { bytesOf, isView, MAX_LENGTH } from '../arguments/bytes.js'
+import { bytesOf, isView, lengthOf, MAX_LENGTH, startOf } from '../arguments/bytes.js'
 import { checkInteger, isOptions } from '../arguments/checks.js'
 import { type FdLike, fdNumber } from '../arguments/descriptor.js'
 import { checkOptions, type OperationOptions, operationOptions, type Settles } from '../arguments/options.js'
 import { positionOf } from '../arguments/position.js'
+import type { Part } from '../engine/destination.js'
 import { engineOf } from '../engine/engine-of.js'
-import { type Engine, flagsOf, timeoutOf } from '../engine/engine.js'
+import type { Engine } from '../engine/engine.js'
 import { Kind } from '../engine/kind.js'
 import type { Operation } from '../engine/operation.js'
 import { settleRead } from '../engine/reads.js'
 import { invalidType } from '../errors.js'
-import * as submissions from '../native/hot-calls.js'
+import { read, readKept } from '../native/hot-calls.js'
 
 /**
  * Options of a read, in FileHandle's form.
@@ -124,34 +125,21 @@ export abstract class ReadOperation {
   ): Promise<unknown> {
     const engine = engineOf(this)
     try {
-      return read(engine, fd, buffer, offset, length, position, options)
+      const number = fdNumber(fd)
+      if (isOptions(buffer)) {
+        const { buffer: into, offset: start, length: wanted, position: where } = buffer
+        return readInto(engine, number, fd, into, start, wanted, where, operationOptions(buffer))
+      }
+      if (isOptions(offset)) {
+        const into = buffer ?? offset['buffer']
+        const { offset: start, length: wanted, position: where } = offset
+        return readInto(engine, number, fd, into, start, wanted, where, operationOptions(offset))
+      }
+      return readInto(engine, number, fd, buffer, offset, length, position, checkOptions(options))
     } catch (error) {
       return engine.refuse(error)
     }
   }
-}
-
-/** read(fd, buffer, offset, length, position, options), (fd, buffer, options), (fd, options), (fd) */
-function read(
-  engine: Engine,
-  fd: unknown,
-  buffer: unknown,
-  offset: unknown,
-  length: unknown,
-  position: unknown,
-  options: unknown,
-): Promise<unknown> {
-  const number = fdNumber(fd)
-  if (isOptions(buffer)) {
-    const { buffer: into, offset: start, length: wanted, position: where } = buffer
-    return readInto(engine, number, fd, into, start, wanted, where, operationOptions(buffer))
-  }
-  if (isOptions(offset)) {
-    const into = buffer ?? offset['buffer']
-    const { offset: start, length: wanted, position: where } = offset
-    return readInto(engine, number, fd, into, start, wanted, where, operationOptions(offset))
-  }
-  return readInto(engine, number, fd, buffer, offset, length, position, checkOptions(options))
 }
 
 function readInto(
@@ -169,53 +157,30 @@ function readInto(
   }
   if (!isView(view)) throw invalidType('buffer', 'an instance of Buffer, TypedArray, or DataView', view)
   const bytes = bytesOf('buffer', view)
-  const size = bytes.byteLength
-  const start = offset ?? 0
-  checkInteger('offset', start, 0, size)
-  const most = Math.min(size - start, MAX_LENGTH)
-  const wanted = length ?? most
-  checkInteger('length', wanted, 0, most)
+  const start = startOf(bytes, offset)
+  const wanted = lengthOf(bytes, start, length)
   const where = positionOf(position)
   const early = engine.refuseEarly(options)
   if (early !== undefined) return early
   const region = engine.memory.regionOf(bytes)
-  return submitRead(engine, fd, holder, view, bytes, region, start, wanted, where, options)
+  const part: Part = { bytes, start, length: wanted, region, next: undefined }
+  return readTo(engine, fd, holder, view, part, where, options)
 }
 
 /** What has been checked. */
-function submitRead(
+function readTo(
   engine: Engine,
   fd: number,
   holder: unknown,
   view: NodeJS.ArrayBufferView,
-  bytes: Uint8Array,
-  region: number,
-  start: number,
-  length: number,
+  part: Part,
   position: number,
   options: OperationOptions | undefined,
 ): Promise<unknown> {
   const operation = engine.begin(READ, fd, holder, options)
   operation.given = view
-  operation.part = { bytes, start, length, region, next: undefined }
-  const { native } = engine
-  const { id } = operation
-  const flags = flagsOf(options)
-  const timeout = timeoutOf(options)
-  const answer =
-    region < 0
-      ? submissions.read(native, id, fd, length, position, flags, timeout)
-      : submissions.readRegion(
-          native,
-          id,
-          fd,
-          region,
-          bytes.byteOffset + start,
-          length,
-          position,
-          flags,
-          timeout,
-        )
+  operation.part = part
+  const answer = read(engine.native, operation, part, position)
   if (answer >= 0 && operation.cancellation === undefined) return operation.promise
   return engine.begun(operation, answer)
 }
@@ -240,20 +205,13 @@ function readNew(
   if (!engine.isFull) {
     const { memory } = engine
     const made = memory.slice(wanted)
-    return submitRead(engine, fd, holder, made, made, memory.sliceRegion, 0, wanted, where, options)
+    const part: Part = { bytes: made, start: 0, length: wanted, region: memory.sliceRegion, next: undefined }
+    return readTo(engine, fd, holder, made, part, where, options)
   }
   // It waits, and no ArrayBuffer waits with it: that is made when its bytes are there.
   const late = engine.begin(READ_LATE, fd, holder, options)
   late.given = wanted
-  const answer = submissions.read(
-    engine.native,
-    late.id,
-    fd,
-    wanted,
-    where,
-    flagsOf(options),
-    timeoutOf(options),
-  )
+  const answer = readKept(engine.native, late, wanted, where)
   if (answer >= 0 && late.cancellation === undefined) return late.promise
   return engine.begun(late, answer)
 }

@@ -2,7 +2,6 @@
 import { checkMilliseconds } from '../arguments/checks.js'
 import { checkOptions, type OperationOptions, type Settles } from '../arguments/options.js'
 import { engineOf } from '../engine/engine-of.js'
-import { flagsOf, timeoutOf } from '../engine/engine.js'
 import { Kind } from '../engine/kind.js'
 import { NO_DESCRIPTOR } from '../engine/operation.js'
 import { completeNothing } from '../engine/verdicts.js'
@@ -29,8 +28,8 @@ export abstract class SleepOperation {
       if (early !== undefined) return early
       checkMilliseconds('milliseconds', milliseconds)
       const operation = engine.begin(SLEEP, NO_DESCRIPTOR, undefined, options)
-      const { native } = engine
-      const answer = native.sleep(operation.id, milliseconds, flagsOf(options), timeoutOf(options))
+      const { id, flags, timeout } = operation
+      const answer = engine.native.sleep(id, milliseconds, flags, timeout)
       if (answer >= 0 && operation.cancellation === undefined) return operation.promise
       return engine.begun(operation, answer)
     } catch (error) {

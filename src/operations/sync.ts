@@ -2,7 +2,7 @@
 import { type FdLike, fdNumber } from '../arguments/descriptor.js'
 import { checkOptions, type OperationOptions, type Settles } from '../arguments/options.js'
 import { engineOf } from '../engine/engine-of.js'
-import { type Engine, flagsOf, timeoutOf } from '../engine/engine.js'
+import type { Engine } from '../engine/engine.js'
 import { Kind } from '../engine/kind.js'
 import type { Operation } from '../engine/operation.js'
 import { completeNothing } from '../engine/verdicts.js'
@@ -56,8 +56,8 @@ function sync(
     const early = engine.refuseEarly(options)
     if (early !== undefined) return early
     const operation = engine.begin(kind, number, fd, options)
-    const { native } = engine
-    const answer = native.sync(operation.id, number, dataOnly, flagsOf(options), timeoutOf(options))
+    const { id, flags, timeout } = operation
+    const answer = engine.native.sync(id, number, dataOnly, flags, timeout)
     if (answer >= 0 && operation.cancellation === undefined) return operation.promise
     return engine.begun(operation, answer)
   } catch (error) {

@@ -5,7 +5,6 @@ import { checkOptions, type OperationOptions, type Settles } from '../arguments/
 import { positionOf } from '../arguments/position.js'
 import { type Part, partsOf } from '../engine/destination.js'
 import { engineOf } from '../engine/engine-of.js'
-import { flagsOf, timeoutOf } from '../engine/engine.js'
 import { Kind } from '../engine/kind.js'
 import type { Operation } from '../engine/operation.js'
 import { settleRead } from '../engine/reads.js'
@@ -81,8 +80,8 @@ export abstract class VectoredOperations {
       operation.given = buffers
       operation.part = parts[0]
       const { native } = engine
-      const { id } = operation
-      const answer = native.readv(id, number, triples, where, flagsOf(options), timeoutOf(options))
+      const { id, flags, timeout } = operation
+      const answer = native.readv(id, number, triples, where, flags, timeout)
       if (answer >= 0 && operation.cancellation === undefined) return operation.promise
       return engine.begun(operation, answer)
     } catch (error) {
@@ -119,8 +118,8 @@ export abstract class VectoredOperations {
       const operation = engine.begin(WRITEV, number, fd, options)
       operation.given = buffers
       const { native } = engine
-      const { id } = operation
-      const answer = native.writev(id, number, triples, views, where, flagsOf(options), timeoutOf(options))
+      const { id, flags, timeout } = operation
+      const answer = native.writev(id, number, triples, views, where, flags, timeout)
       if (answer >= 0 && operation.cancellation === undefined) return operation.promise
       return engine.begun(operation, answer)
     } catch (error) {

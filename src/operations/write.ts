@@ -1,16 +1,16 @@
 /** Writes: FileHandle's overloads, checked and brought to the native side: by region where no copy is needed. */
-import { bytesOf, isView, MAX_LENGTH } from '../arguments/bytes.js'
-import { checkInteger, isOptions } from '../arguments/checks.js'
+import { bytesOf, isView, lengthOf, startOf } from '../arguments/bytes.js'
+import { isOptions } from '../arguments/checks.js'
 import { type FdLike, fdNumber } from '../arguments/descriptor.js'
 import { checkOptions, type OperationOptions, operationOptions, type Settles } from '../arguments/options.js'
 import { positionOf } from '../arguments/position.js'
 import { engineOf } from '../engine/engine-of.js'
-import { type Engine, flagsOf, timeoutOf } from '../engine/engine.js'
+import type { Engine } from '../engine/engine.js'
 import { Kind } from '../engine/kind.js'
 import type { Operation } from '../engine/operation.js'
 import { settleWith } from '../engine/verdicts.js'
 import { invalidType, invalidValue } from '../errors.js'
-import * as submissions from '../native/hot-calls.js'
+import { write } from '../native/hot-calls.js'
 
 /**
  * Options of a write, in FileHandle's form.
@@ -108,34 +108,23 @@ export abstract class WriteOperation {
   ): Promise<unknown> {
     const engine = engineOf(this)
     try {
-      return write(engine, fd, data, offset, length, position, options)
+      const number = fdNumber(fd)
+      if (typeof data === 'string') return writeText(engine, number, fd, data, offset, length, position)
+      if (!isView(data)) {
+        throw invalidType('buffer', 'of type string or an instance of Buffer, TypedArray, or DataView', data)
+      }
+      const bytes = bytesOf('buffer', data)
+      if (isOptions(offset)) {
+        const { offset: start, length: wanted, position: where } = offset
+        const checked = operationOptions(offset)
+        return writeFrom(engine, number, fd, data, extentOf(bytes, start, wanted), where, checked)
+      }
+      const checked = checkOptions(options)
+      return writeFrom(engine, number, fd, data, extentOf(bytes, offset, length), position, checked)
     } catch (error) {
       return engine.refuse(error)
     }
   }
-}
-
-/** write(fd, buffer, offset, length, position, options), (fd, buffer, options), (fd, string, position, encoding, options) */
-function write(
-  engine: Engine,
-  fd: unknown,
-  data: unknown,
-  offset: unknown,
-  length: unknown,
-  position: unknown,
-  options: unknown,
-): Promise<unknown> {
-  const number = fdNumber(fd)
-  if (typeof data === 'string') return writeText(engine, number, fd, data, offset, length, position)
-  if (!isView(data)) {
-    throw invalidType('buffer', 'of type string or an instance of Buffer, TypedArray, or DataView', data)
-  }
-  const bytes = bytesOf('buffer', data)
-  if (isOptions(offset)) {
-    const { offset: start, length: wanted, position: where } = offset
-    return writeFrom(engine, number, fd, data, bytes, start, wanted, where, operationOptions(offset))
-  }
-  return writeFrom(engine, number, fd, data, bytes, offset, length, position, checkOptions(options))
 }
 
 /** (string, options), or FileHandle's form for strings: (string, position, encoding, options). */
@@ -151,14 +140,28 @@ function writeText(
   if (isOptions(position)) {
     const { offset, length, position: where } = position
     const bytes = Buffer.from(text)
-    return writeFrom(engine, fd, holder, text, bytes, offset, length, where, operationOptions(position))
+    const checked = operationOptions(position)
+    return writeFrom(engine, fd, holder, text, extentOf(bytes, offset, length), where, checked)
   }
   const [name, given] = isOptions(encoding) ? [undefined, encoding] : [encoding, options]
   if (name !== undefined && name !== null && !isEncoding(name)) {
     throw invalidValue('encoding', 'is not a known encoding', name)
   }
   const bytes = Buffer.from(text, name ?? 'utf8')
-  return writeFrom(engine, fd, holder, text, bytes, 0, undefined, position, checkOptions(given))
+  const checked = checkOptions(given)
+  return writeFrom(engine, fd, holder, text, extentOf(bytes, 0, undefined), position, checked)
+}
+
+/** What a write is about. */
+interface Extent {
+  bytes: Uint8Array
+  start: number
+  length: number
+}
+
+function extentOf(bytes: Uint8Array, offset: unknown, length: unknown): Extent {
+  const start = startOf(bytes, offset)
+  return { bytes, start, length: lengthOf(bytes, start, length) }
 }
 
 /** `given` is what the result gives back. */
@@ -167,42 +170,17 @@ function writeFrom(
   fd: number,
   holder: unknown,
   given: unknown,
-  bytes: Uint8Array,
-  offset: unknown,
-  length: unknown,
+  extent: Extent,
   position: unknown,
   options: OperationOptions | undefined,
 ): Promise<unknown> {
-  const size = bytes.byteLength
-  const start = offset ?? 0
-  checkInteger('offset', start, 0, size)
-  const most = Math.min(size - start, MAX_LENGTH)
-  const wanted = length ?? most
-  checkInteger('length', wanted, 0, most)
   const where = positionOf(position)
   const early = engine.refuseEarly(options)
   if (early !== undefined) return early
-  const region = engine.memory.regionOf(bytes)
+  const region = engine.memory.regionOf(extent.bytes)
   const operation = engine.begin(WRITE, fd, holder, options)
   operation.given = given
-  const { native } = engine
-  const { id } = operation
-  const flags = flagsOf(options)
-  const timeout = timeoutOf(options)
-  const answer =
-    region < 0
-      ? submissions.write(native, id, fd, bytes, start, wanted, where, flags, timeout)
-      : submissions.writeRegion(
-          native,
-          id,
-          fd,
-          region,
-          bytes.byteOffset + start,
-          wanted,
-          where,
-          flags,
-          timeout,
-        )
+  const answer = write(engine.native, operation, extent, region, where)
   if (answer >= 0 && operation.cancellation === undefined) return operation.promise
   return engine.begun(operation, answer)
 }
