@@ -11,7 +11,7 @@ import { Histogram } from '../dist/src/commands/stress/histogram.js'
 import { describeLost, formatTable, lostCount } from '../dist/src/commands/stress/report.js'
 import { runScenario, type Run } from '../dist/src/commands/stress/run.js'
 import { describeScenario, type Mode, type Scenario } from '../dist/src/commands/stress/scenario.js'
-import { UsageError } from '../dist/src/commands/usage.js'
+import { UsageError } from '../dist/src/commands/usage-error.js'
 import { directoryFor, openDescriptors } from './helpers.js'
 
 function scenario(changes: Partial<Scenario> = {}): Scenario {

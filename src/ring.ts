@@ -61,7 +61,6 @@ export interface Ring extends Operations {}
  */
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- its static block keeps what the interface promises
 export class Ring extends EventEmitter<RingEvents> {
-  #state: 'open' | 'closing' | 'destroying' | 'closed' = 'open'
   #finalStats: RingStats | undefined
   readonly #ended: Promise<void>
   #end: () => void = () => {}
@@ -147,7 +146,7 @@ export class Ring extends EventEmitter<RingEvents> {
    * ```
    */
   get closed(): boolean {
-    return this.#state !== 'open'
+    return this.#engine.life !== 'open'
   }
 
   /**
@@ -232,7 +231,7 @@ export class Ring extends EventEmitter<RingEvents> {
    */
   alloc(bytes: number): Buffer {
     checkInteger('bytes', bytes, 0, 0x7fff_ffff)
-    if (this.#state === 'closed') throw closedError()
+    if (this.#engine.life === 'closed') throw closedError()
     return bytes === 0 ? Buffer.alloc(0) : this.#engine.memory.alloc(bytes)
   }
 
@@ -257,7 +256,7 @@ export class Ring extends EventEmitter<RingEvents> {
    * ```
    */
   ref(): this {
-    if (!this.#engine.isFinished) this.#engine.native.setReferenced(1)
+    if (this.#engine.life !== 'closed') this.#engine.native.setReferenced(1)
     return this
   }
 
@@ -270,7 +269,7 @@ export class Ring extends EventEmitter<RingEvents> {
    * ```
    */
   unref(): this {
-    if (!this.#engine.isFinished) this.#engine.native.setReferenced(0)
+    if (this.#engine.life !== 'closed') this.#engine.native.setReferenced(0)
     return this
   }
 
@@ -285,10 +284,7 @@ export class Ring extends EventEmitter<RingEvents> {
    * ```
    */
   close(): Promise<void> {
-    if (this.#state === 'open') {
-      this.#engine.close()
-      this.#state = 'closing'
-    }
+    if (this.#engine.life === 'open') this.#engine.close()
     return this.#ended
   }
 
@@ -303,10 +299,10 @@ export class Ring extends EventEmitter<RingEvents> {
    * ```
    */
   destroy(error?: unknown): Promise<void> {
-    if (this.#state === 'open' || this.#state === 'closing') {
+    const { life } = this.#engine
+    if (life === 'open' || life === 'closing') {
       this.#engine.cancelEach(this.#engine.operations.all(), error)
       this.#engine.destroy()
-      this.#state = 'destroying'
     }
     return this.#ended
   }
@@ -336,7 +332,6 @@ export class Ring extends EventEmitter<RingEvents> {
 
   #drained(): void {
     this.#finalStats = this.stats()
-    this.#state = 'closed'
     this.#end()
   }
 
@@ -346,7 +341,7 @@ export class Ring extends EventEmitter<RingEvents> {
    * @internal
    */
   [inspect.custom](depth: number, options: InspectOptions): string {
-    const state = this.#state
+    const state = this.#engine.life
     return depth < 0 ? `Ring { ${state} }` : `Ring ${inspect({ state, ...this.stats() }, options)}`
   }
 }

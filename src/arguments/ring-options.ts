@@ -120,12 +120,12 @@ export function resolveOptions(options: unknown): ResolvedOptions {
   if (options === undefined) return DEFAULTS
   const entries = flatten(options)
   for (const [name, value] of entries) checkOption(name, value)
-  const given = Object.fromEntries(entries.filter(([, value]) => value !== undefined))
+  const chosen = Object.fromEntries(entries.filter(([, value]) => value !== undefined))
   const number = (name: string, fallback: number) => {
-    const value = given[name]
+    const value = chosen[name]
     return typeof value === 'number' ? value : fallback
   }
-  const reissue = given['cancel.reissue']
+  const reissue = chosen['cancel.reissue']
   const { cancel } = DEFAULTS
   const asked = number('entries', DEFAULTS.entries)
   const resolved: ResolvedOptions = {
@@ -141,7 +141,7 @@ export function resolveOptions(options: unknown): ResolvedOptions {
       stuckAfter: number('cancel.stuckAfter', cancel.stuckAfter),
     },
   }
-  checkTogether(resolved, given)
+  checkTogether(resolved, chosen)
   return resolved
 }
 
@@ -191,22 +191,22 @@ function checkOption(name: string, value: unknown): void {
   }
 }
 
-function checkTogether(resolved: ResolvedOptions, given: Record<string, unknown>): void {
+function checkTogether(resolved: ResolvedOptions, chosen: Record<string, unknown>): void {
   const { entries, completionEntries, cancel } = resolved
   if (completionEntries < entries) {
-    const name = 'completionEntries' in given ? 'completionEntries' : 'entries'
+    const name = 'completionEntries' in chosen ? 'completionEntries' : 'entries'
     throw outOfRange(
       `options.${name}`,
       `such that completionEntries (${completionEntries}) >= entries (${entries})`,
-      given[name],
+      chosen[name],
     )
   }
   if (cancel.maxDelay < cancel.firstDelay) {
-    const name = 'cancel.maxDelay' in given ? 'cancel.maxDelay' : 'cancel.firstDelay'
+    const name = 'cancel.maxDelay' in chosen ? 'cancel.maxDelay' : 'cancel.firstDelay'
     throw outOfRange(
       `options.${name}`,
       `such that maxDelay (${cancel.maxDelay}) >= firstDelay (${cancel.firstDelay})`,
-      given[name],
+      chosen[name],
     )
   }
 }

@@ -2,7 +2,7 @@
 import { VERSION } from '../native/addon/version.js'
 import { DOCTOR_HELP, parseDoctorArguments } from './doctor/arguments.js'
 import { parseArguments, STRESS_HELP } from './stress/arguments.js'
-import { UsageError } from './usage.js'
+import { UsageError } from './usage-error.js'
 
 const HELP = `Usage: uring-safe-cancel <command> [options]
 
@@ -77,12 +77,12 @@ async function dispatch([command, ...args]: readonly string[]): Promise<number> 
 }
 
 /** Runs the command, and gives back its exit status. */
-export async function main(given: readonly string[]): Promise<number> {
+export async function main(args: readonly string[]): Promise<number> {
   try {
-    return await dispatch(given)
+    return await dispatch(args)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    const command = given[0] !== undefined && Object.hasOwn(COMMANDS, given[0]) ? ` ${given[0]}` : ''
+    const command = args[0] !== undefined && Object.hasOwn(COMMANDS, args[0]) ? ` ${args[0]}` : ''
     process.stderr.write(`uring-safe-cancel: ${error.message}\nTry uring-safe-cancel${command} --help\n`)
     return USAGE_ERROR
   }

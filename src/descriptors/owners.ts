@@ -8,9 +8,10 @@ import { promisify } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 
 import { systemError } from '../errors.js'
+import { runtimeOf } from '../native/addon/runtime.js'
 
 const closeAndPromise = promisify(close)
-const isDeno = 'deno' in process.versions
+const isDeno = runtimeOf().name === 'Deno'
 
 /** Numbers that were opened in this worker, and not by node:fs. */
 const ours = new Set<number>()

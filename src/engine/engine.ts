@@ -8,7 +8,7 @@ import { setImmediate, setTimeout } from 'node:timers'
 import type { OperationOptions } from '../arguments/options.js'
 import type { ResolvedOptions } from '../arguments/ring-options.js'
 import { abortError, CANCELLED, closedError } from '../errors.js'
-import { hasLibuv } from '../native/addon/binding.js'
+import { hasLibuv } from '../native/addon/runtime.js'
 import { forbidden } from '../native/addon/unavailable.js'
 import { CoreMemory } from '../native/core-memory.js'
 import type { NativeReport, NativeRing } from '../native/native-functions.js'
@@ -39,9 +39,15 @@ const collected = new FinalizationRegistry<NativeRing>((native) => {
 })
 
 /** What the event loop calls. It must not hold the engine: the native side holds it for ever. */
-function receiver(engine: WeakRef<Engine>): (count: number) => void {
-  return (count) => engine.deref()?.receive(count)
+function takerOf(engine: WeakRef<Engine>): (count: number) => void {
+  return (count) => engine.deref()?.takeCompletions(count)
 }
+
+/**
+ * A ring's life. `closing`: it takes no more operations, and finishes those there are; `destroying`: it has cancelled them;
+ * `closed`: none is left, and the native ring is gone.
+ */
+export type Life = 'open' | 'closing' | 'destroying' | 'closed'
 
 /** What an engine tells its ring. */
 export interface EngineEvents {
@@ -64,13 +70,11 @@ export class Engine implements Owner {
   #isTurnScheduled = false
   #isRetryScheduled = false
   #isBusy = false
-  #isClosed = false
-  #isDestroyed = false
-  #isFinished = false
+  #life: Life = 'open'
 
   constructor(options: ResolvedOptions, events: EngineEvents) {
     this.#events = events
-    this.native = createNative(options, receiver(new WeakRef(this)))
+    this.native = createNative(options, takerOf(new WeakRef(this)))
     this.#words = this.native.words
     collected.register(this, this.native, this)
     this.memory = new CoreMemory(this.native, this.#words, options.arenaBytes)
@@ -85,9 +89,8 @@ export class Engine implements Owner {
     return this.#words[Header.FULL] === 1
   }
 
-  /** Whether the native ring is gone. */
-  get isFinished(): boolean {
-    return this.#isFinished
+  get life(): Life {
+    return this.#life
   }
 
   /**
@@ -115,31 +118,31 @@ export class Engine implements Owner {
 
   /** The promise of a call whose operation never begins. `ring.cancel` knows it as it knows any other. */
   refuse(error: unknown): Promise<unknown> {
-    const operation = this.#unbegun('failed')
+    const operation = this.#endedEarly('failed')
     if (operation.isMade) operation.reject(error)
     return operation.promise
   }
 
   /** The promise of a call that its signal, or the ring's state, stops before it begins; `undefined` if it may begin. */
   refuseEarly(options: OperationOptions | undefined): Promise<unknown> | undefined {
-    if (this.#isClosed) return this.refuse(closedError())
+    if (this.#life !== 'open') return this.refuse(closedError())
     const signal = options?.signal
     if (signal?.aborted !== true) return undefined
-    const operation = this.#unbegun('cancelled')
+    const operation = this.#endedEarly('cancelled')
     if (!operation.isMade) return operation.promise
     if (options?.onCancel === 'resolve') operation.resolve(CANCELLED)
     else operation.reject(abortError(reasonOf(signal)))
     return operation.promise
   }
 
-  #unbegun(outcome: 'failed' | 'cancelled'): Operation {
+  #endedEarly(outcome: 'failed' | 'cancelled'): Operation {
     const operation = new Operation(this, NONE, -1, undefined, undefined)
     operation.end(outcome, 0)
     return operation
   }
 
   /** The native side refused the submission, or has yet to hear of a cancel: the operation's promise. */
-  begun(operation: Operation, answer: number): Promise<unknown> {
+  answered(operation: Operation, answer: number): Promise<unknown> {
     if (answer <= Refusal.FORBIDDEN) return this.#reject(operation, forbidden(answer - Refusal.FORBIDDEN))
     if (answer < 0) return this.#reject(operation, refusalError(answer, operation.kind.syscall))
     if (operation.cancellation !== undefined) {
@@ -169,7 +172,7 @@ export class Engine implements Owner {
 
   /** Asks for an operation's cancellation; `cause` is that of its AbortError. */
   cancel(operation: Operation, cause: unknown): void {
-    if (operation.outcome !== 'unsettled' || this.#isFinished) return
+    if (operation.outcome !== 'unsettled' || this.#life === 'closed') return
     this.schedule()
     operation.setCause(cause)
     this.native.cancel(operation.id)
@@ -184,32 +187,31 @@ export class Engine implements Owner {
     return operations
   }
 
-  /** Takes no more operations, and finishes those there are. */
+  /** Of an open ring: it is closing now. */
   close(): void {
     this.schedule()
     this.native.close()
-    this.#isClosed = true
+    this.#life = 'closing'
   }
 
-  /** Takes no more operations, and cancels those there are. */
+  /** Of a ring that is open or closing, whose operations have been cancelled. */
   destroy(): void {
     this.schedule()
     this.native.destroy()
-    this.#isClosed = true
-    this.#isDestroyed = true
+    this.#life = 'destroying'
   }
 
   readonly #flush = (): void => {
     this.#isFlushScheduled = false
-    if (this.#isFinished) return
+    if (this.#life === 'closed') return
     const isUneven = this.operations.begun !== this.#words[Header.SUBMITTED]
     if (isUneven || this.#orphans.length > 0) this.#clearUp()
-    this.receive(this.native.flush())
+    this.takeCompletions(this.native.flush())
     if (!this.#hasTurns && !this.#isTurnScheduled) {
       this.#isTurnScheduled = true
       setImmediate(() => {
         this.#isTurnScheduled = false
-        if (!this.#isFinished) this.native.turn()
+        if (this.#life !== 'closed') this.native.turn()
       })
     }
   }
@@ -229,7 +231,7 @@ export class Engine implements Owner {
   }
 
   /** Settles the completions in the array. Called by the flush, and by the event loop. */
-  receive(count: number): void {
+  takeCompletions(count: number): void {
     const words = this.#words
     const isAgain = words[Header.AGAIN] === 1
     const hasReports = words[Header.REPORTS] === 1
@@ -249,7 +251,7 @@ export class Engine implements Owner {
       else setTimeout(retry, AGAIN_MILLISECONDS)
     }
     if (hasReports) this.#report()
-    if (this.#isClosed) this.#checkDrained()
+    if (this.#life !== 'open') this.#checkDrained()
   }
 
   #settle(id: number, result: number, status: number, attempts: number): void {
@@ -320,9 +322,10 @@ export class Engine implements Owner {
 
   #checkDrained(): void {
     // Copying large results may take longer than destroy() may: it goes on from memory that outlives the ring.
-    const isDrained = this.#words[Header.DRAINED] === 1 && (this.#isDestroyed || this.copies.isEmpty)
-    if (!this.#isClosed || !isDrained || this.#isFinished) return
-    this.#isFinished = true
+    const isGivenUp = this.#life === 'destroying'
+    if (this.#life !== 'closing' && !isGivenUp) return
+    if (this.#words[Header.DRAINED] !== 1 || !(isGivenUp || this.copies.isEmpty)) return
+    this.#life = 'closed'
     // No flush will: it lets go of what small results have been copied from.
     this.native.turn()
     collected.unregister(this)

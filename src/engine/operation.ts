@@ -74,8 +74,8 @@ export class Operation implements Abortable {
   declare readonly fd: number
   /** The caller's object with the descriptor, held while in flight: a FileHandle that is collected closes. */
   declare holder: unknown
-  /** What the result gives back (the caller's view or views), or the path of an open. */
-  declare given: unknown
+  /** What the call is about: the caller's view or views, which the result gives back; the path; a length without a buffer. */
+  declare subject: unknown
   /** Where a read's bytes go. */
   declare part: Part | undefined
   declare outcome: Outcome
@@ -95,7 +95,7 @@ export class Operation implements Abortable {
     this.fd = fd
     this.holder = holder
     this.options = options
-    this.given = undefined
+    this.subject = undefined
     this.part = undefined
     this.outcome = 'unsettled'
     this.attempts = 0
@@ -147,7 +147,7 @@ export class Operation implements Abortable {
     this.outcome = outcome
     this.attempts = attempts
     this.holder = undefined
-    this.given = undefined
+    this.subject = undefined
     this.part = undefined
     if (this.cancellation === undefined) return
     const { waiters } = this.cancellation

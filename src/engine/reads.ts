@@ -5,7 +5,7 @@ import { copyParts, rescueBytes } from './destination.js'
 import type { Operation } from './operation.js'
 
 /** Makes what the read resolves to. */
-type ResultOf = (bytesRead: number, given: unknown) => object
+type ResultOf = (bytesRead: number, view: unknown) => object
 
 /** Settles a read. False if its bytes are still to be copied, in pieces. */
 export function settleRead(
@@ -46,9 +46,9 @@ function finishRead(
   isWhole: boolean,
   resultOf: ResultOf,
 ): void {
-  const { owner, id, given, part } = operation
+  const { owner, id, subject, part } = operation
   if (isWhole) {
-    operation.resolve(resultOf(result, given))
+    operation.resolve(resultOf(result, subject))
     operation.end('completed', attempts)
     return
   }

@@ -20,8 +20,8 @@ export const completeNothing: Complete<Operation> = (operation, _result, _status
 
 export function settleFailed(operation: Operation, errno: number, status: number, attempts: number): void {
   const isForbidden = (status & Status.FORBIDDEN) !== 0
-  const { kind, given } = operation
-  const path = kind.hasPath ? String(given) : undefined
+  const { kind, subject } = operation
+  const path = kind.hasPath ? String(subject) : undefined
   operation.reject(isForbidden ? forbidden(errno) : operationError(errno, kind.syscall, path))
   operation.end('failed', attempts)
 }

@@ -3,7 +3,7 @@ import { isMainThread } from 'node:worker_threads'
 
 import type { NativeOptions } from '#binding'
 
-import { hasLibuv, isNode } from './addon/binding.js'
+import { hasLibuv, isNode } from './addon/runtime.js'
 import { requireBinding, unavailable } from './addon/unavailable.js'
 import type { NativeRing } from './native-functions.js'
 import { COMPLETION_WORDS, COMPLETIONS, FIRST_COMPLETION, GIVEN, HEADER_WORDS } from './protocol.js'

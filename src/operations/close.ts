@@ -32,7 +32,7 @@ export abstract class CloseOperation {
     if (closeByOwner !== undefined) {
       engine.cancelEach(engine.operations.on(fd, number))
       await closeByOwner()
-    } else if (engine.isFinished) {
+    } else if (engine.life === 'closed') {
       await closeWithoutRing(engine.native, number)
     } else {
       await closeNumber(engine, fd, number)
@@ -48,7 +48,7 @@ function closeNumber(engine: Engine, fd: FdLike, number: number): Promise<unknow
     noteClosed(number)
     const answer = engine.native.closeDescriptor(operation.id, number)
     if (answer >= 0 && operation.cancellation === undefined) return operation.promise
-    return engine.begun(operation, answer)
+    return engine.answered(operation, answer)
   } catch (error) {
     return engine.refuse(error)
   }

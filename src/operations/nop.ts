@@ -19,16 +19,16 @@ export abstract class NopOperation {
    * ```
    */
   nop<O extends OperationOptions>(options?: O): Promise<Settles<void, O>>
-  nop(given?: unknown): Promise<unknown> {
+  nop(options?: unknown): Promise<unknown> {
     const engine = engineOf(this)
     try {
-      const options = checkOptions(given)
-      const early = engine.refuseEarly(options)
+      const checked = checkOptions(options)
+      const early = engine.refuseEarly(checked)
       if (early !== undefined) return early
-      const operation = engine.begin(NOP, NO_DESCRIPTOR, undefined, options)
+      const operation = engine.begin(NOP, NO_DESCRIPTOR, undefined, checked)
       const answer = nop(engine.native, operation)
       if (answer >= 0 && operation.cancellation === undefined) return operation.promise
-      return engine.begun(operation, answer)
+      return engine.answered(operation, answer)
     } catch (error) {
       return engine.refuse(error)
     }

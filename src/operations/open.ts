@@ -107,22 +107,22 @@ export abstract class OpenOperation {
     mode?: number,
     options?: O,
   ): Promise<Settles<number, O>>
-  open(path: unknown, flags?: unknown, mode?: unknown, given?: unknown): Promise<unknown> {
+  open(path: unknown, flags?: unknown, mode?: unknown, options?: unknown): Promise<unknown> {
     const engine = engineOf(this)
     try {
-      const options = checkOptions(given)
-      const early = engine.refuseEarly(options)
+      const checked = checkOptions(options)
+      const early = engine.refuseEarly(checked)
       if (early !== undefined) return early
       const { text, bytes } = pathOf(path)
       const how = openFlags(flags)
       const permissions = modeOf(mode)
-      const operation = engine.begin(OPEN, NO_DESCRIPTOR, undefined, options)
-      operation.given = text
+      const operation = engine.begin(OPEN, NO_DESCRIPTOR, undefined, checked)
+      operation.subject = text
       const { native } = engine
       const { id, flags: bits, timeout } = operation
       const answer = native.open(id, bytes, how, permissions, bits, timeout)
       if (answer >= 0 && operation.cancellation === undefined) return operation.promise
-      return engine.begun(operation, answer)
+      return engine.answered(operation, answer)
     } catch (error) {
       return engine.refuse(error)
     }

@@ -48,19 +48,19 @@ export abstract class PollOperation {
    * ```
    */
   poll<O extends OperationOptions>(fd: FdLike, events: number, options?: O): Promise<Settles<number, O>>
-  poll(fd: FdLike, events: unknown, given?: unknown): Promise<unknown> {
+  poll(fd: FdLike, events: unknown, options?: unknown): Promise<unknown> {
     const engine = engineOf(this)
     try {
       const number = fdNumber(fd)
-      const options = checkOptions(given)
-      const early = engine.refuseEarly(options)
+      const checked = checkOptions(options)
+      const early = engine.refuseEarly(checked)
       if (early !== undefined) return early
       checkInteger('events', events, 0, MOST_EVENTS)
-      const operation = engine.begin(POLL, number, fd, options)
+      const operation = engine.begin(POLL, number, fd, checked)
       const { id, flags, timeout } = operation
       const answer = engine.native.poll(id, number, events, flags, timeout)
       if (answer >= 0 && operation.cancellation === undefined) return operation.promise
-      return engine.begun(operation, answer)
+      return engine.answered(operation, answer)
     } catch (error) {
       return engine.refuse(error)
     }

@@ -63,9 +63,9 @@ const READ = new Kind<Operation>('read', (operation, result, status, attempts) =
 
 /** A read without a buffer that waits for room: its buffer is made when its bytes are there. */
 const READ_LATE = new Kind<Operation>('read', (operation, result, status, attempts) => {
-  const length = Number(operation.given)
+  const length = Number(operation.subject)
   const bytes = Buffer.alloc(length)
-  operation.given = bytes
+  operation.subject = bytes
   operation.part = { bytes, start: 0, length, region: -1, next: undefined }
   return settleRead(operation, result, status, attempts, readResult)
 })
@@ -178,11 +178,11 @@ function readTo(
   options: OperationOptions | undefined,
 ): Promise<unknown> {
   const operation = engine.begin(READ, fd, holder, options)
-  operation.given = view
+  operation.subject = view
   operation.part = part
   const answer = read(engine.native, operation, part, position)
   if (answer >= 0 && operation.cancellation === undefined) return operation.promise
-  return engine.begun(operation, answer)
+  return engine.answered(operation, answer)
 }
 
 /** Reads without a buffer. */
@@ -210,8 +210,8 @@ function readNew(
   }
   // It waits, and no ArrayBuffer waits with it: that is made when its bytes are there.
   const late = engine.begin(READ_LATE, fd, holder, options)
-  late.given = wanted
+  late.subject = wanted
   const answer = readKept(engine.native, late, wanted, where)
   if (answer >= 0 && late.cancellation === undefined) return late.promise
-  return engine.begun(late, answer)
+  return engine.answered(late, answer)
 }

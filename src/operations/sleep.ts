@@ -20,18 +20,18 @@ export abstract class SleepOperation {
    * ```
    */
   sleep<O extends OperationOptions>(milliseconds: number, options?: O): Promise<Settles<void, O>>
-  sleep(milliseconds: unknown, given?: unknown): Promise<unknown> {
+  sleep(milliseconds: unknown, options?: unknown): Promise<unknown> {
     const engine = engineOf(this)
     try {
-      const options = checkOptions(given)
-      const early = engine.refuseEarly(options)
+      const checked = checkOptions(options)
+      const early = engine.refuseEarly(checked)
       if (early !== undefined) return early
       checkMilliseconds('milliseconds', milliseconds)
-      const operation = engine.begin(SLEEP, NO_DESCRIPTOR, undefined, options)
+      const operation = engine.begin(SLEEP, NO_DESCRIPTOR, undefined, checked)
       const { id, flags, timeout } = operation
       const answer = engine.native.sleep(id, milliseconds, flags, timeout)
       if (answer >= 0 && operation.cancellation === undefined) return operation.promise
-      return engine.begun(operation, answer)
+      return engine.answered(operation, answer)
     } catch (error) {
       return engine.refuse(error)
     }

@@ -23,8 +23,8 @@ export abstract class SyncOperations {
    * ```
    */
   fsync<O extends OperationOptions>(fd: FdLike, options?: O): Promise<Settles<void, O>>
-  fsync(fd: FdLike, given?: unknown): Promise<unknown> {
-    return sync(engineOf(this), FSYNC, 0, fd, given)
+  fsync(fd: FdLike, options?: unknown): Promise<unknown> {
+    return sync(engineOf(this), FSYNC, 0, fd, options)
   }
 
   /**
@@ -38,8 +38,8 @@ export abstract class SyncOperations {
    * ```
    */
   fdatasync<O extends OperationOptions>(fd: FdLike, options?: O): Promise<Settles<void, O>>
-  fdatasync(fd: FdLike, given?: unknown): Promise<unknown> {
-    return sync(engineOf(this), FDATASYNC, 1, fd, given)
+  fdatasync(fd: FdLike, options?: unknown): Promise<unknown> {
+    return sync(engineOf(this), FDATASYNC, 1, fd, options)
   }
 }
 
@@ -48,18 +48,18 @@ function sync(
   kind: Kind<Operation>,
   dataOnly: 0 | 1,
   fd: unknown,
-  given: unknown,
+  options: unknown,
 ): Promise<unknown> {
   try {
     const number = fdNumber(fd)
-    const options = checkOptions(given)
-    const early = engine.refuseEarly(options)
+    const checked = checkOptions(options)
+    const early = engine.refuseEarly(checked)
     if (early !== undefined) return early
-    const operation = engine.begin(kind, number, fd, options)
+    const operation = engine.begin(kind, number, fd, checked)
     const { id, flags, timeout } = operation
     const answer = engine.native.sync(id, number, dataOnly, flags, timeout)
     if (answer >= 0 && operation.cancellation === undefined) return operation.promise
-    return engine.begun(operation, answer)
+    return engine.answered(operation, answer)
   } catch (error) {
     return engine.refuse(error)
   }

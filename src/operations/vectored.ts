@@ -45,7 +45,7 @@ const READV = new Kind<Operation>('readv', (operation, result, status, attempts)
 )
 
 const WRITEV = new Kind<Operation>('writev', (operation, bytesWritten, _status, attempts) =>
-  settleWith(operation, { bytesWritten, buffers: operation.given }, attempts),
+  settleWith(operation, { bytesWritten, buffers: operation.subject }, attempts),
 )
 
 export abstract class VectoredOperations {
@@ -66,24 +66,24 @@ export abstract class VectoredOperations {
     position?: number | bigint | null,
     options?: O,
   ): Promise<Settles<ReadVectorResult<T>, O>>
-  readv(fd: FdLike, buffers: unknown, position?: unknown, given?: unknown): Promise<unknown> {
+  readv(fd: FdLike, buffers: unknown, position?: unknown, options?: unknown): Promise<unknown> {
     const engine = engineOf(this)
     try {
       const number = fdNumber(fd)
-      const options = checkOptions(given)
-      const early = engine.refuseEarly(options)
+      const checked = checkOptions(options)
+      const early = engine.refuseEarly(checked)
       if (early !== undefined) return early
       const parts = partsOf(viewsOf(buffers), engine.memory)
       const where = positionOf(position)
       const triples = triplesOf(parts)
-      const operation = engine.begin(READV, number, fd, options)
-      operation.given = buffers
+      const operation = engine.begin(READV, number, fd, checked)
+      operation.subject = buffers
       operation.part = parts[0]
       const { native } = engine
       const { id, flags, timeout } = operation
       const answer = native.readv(id, number, triples, where, flags, timeout)
       if (answer >= 0 && operation.cancellation === undefined) return operation.promise
-      return engine.begun(operation, answer)
+      return engine.answered(operation, answer)
     } catch (error) {
       return engine.refuse(error)
     }
@@ -105,23 +105,23 @@ export abstract class VectoredOperations {
     position?: number | bigint | null,
     options?: O,
   ): Promise<Settles<WriteVectorResult<T>, O>>
-  writev(fd: FdLike, buffers: unknown, position?: unknown, given?: unknown): Promise<unknown> {
+  writev(fd: FdLike, buffers: unknown, position?: unknown, options?: unknown): Promise<unknown> {
     const engine = engineOf(this)
     try {
       const number = fdNumber(fd)
-      const options = checkOptions(given)
-      const early = engine.refuseEarly(options)
+      const checked = checkOptions(options)
+      const early = engine.refuseEarly(checked)
       if (early !== undefined) return early
       const views = viewsOf(buffers)
       const where = positionOf(position)
       const triples = triplesOf(partsOf(views, engine.memory))
-      const operation = engine.begin(WRITEV, number, fd, options)
-      operation.given = buffers
+      const operation = engine.begin(WRITEV, number, fd, checked)
+      operation.subject = buffers
       const { native } = engine
       const { id, flags, timeout } = operation
       const answer = native.writev(id, number, triples, views, where, flags, timeout)
       if (answer >= 0 && operation.cancellation === undefined) return operation.promise
-      return engine.begun(operation, answer)
+      return engine.answered(operation, answer)
     } catch (error) {
       return engine.refuse(error)
     }

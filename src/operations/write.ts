@@ -46,7 +46,7 @@ export interface WriteResult<T = NodeJS.ArrayBufferView> {
 }
 
 const WRITE = new Kind<Operation>('write', (operation, bytesWritten, _status, attempts) =>
-  settleWith(operation, { bytesWritten, buffer: operation.given }, attempts),
+  settleWith(operation, { bytesWritten, buffer: operation.subject }, attempts),
 )
 
 export abstract class WriteOperation {
@@ -143,12 +143,12 @@ function writeText(
     const checked = operationOptions(position)
     return writeFrom(engine, fd, holder, text, extentOf(bytes, offset, length), where, checked)
   }
-  const [name, given] = isOptions(encoding) ? [undefined, encoding] : [encoding, options]
+  const [name, last] = isOptions(encoding) ? [undefined, encoding] : [encoding, options]
   if (name !== undefined && name !== null && !isEncoding(name)) {
     throw invalidValue('encoding', 'is not a known encoding', name)
   }
   const bytes = Buffer.from(text, name ?? 'utf8')
-  const checked = checkOptions(given)
+  const checked = checkOptions(last)
   return writeFrom(engine, fd, holder, text, extentOf(bytes, 0, undefined), position, checked)
 }
 
@@ -164,12 +164,12 @@ function extentOf(bytes: Uint8Array, offset: unknown, length: unknown): Extent {
   return { bytes, start, length: lengthOf(bytes, start, length) }
 }
 
-/** `given` is what the result gives back. */
+/** `subject` is what the result gives back. */
 function writeFrom(
   engine: Engine,
   fd: number,
   holder: unknown,
-  given: unknown,
+  subject: unknown,
   extent: Extent,
   position: unknown,
   options: OperationOptions | undefined,
@@ -179,10 +179,10 @@ function writeFrom(
   if (early !== undefined) return early
   const region = engine.memory.regionOf(extent.bytes)
   const operation = engine.begin(WRITE, fd, holder, options)
-  operation.given = given
+  operation.subject = subject
   const answer = write(engine.native, operation, extent, region, where)
   if (answer >= 0 && operation.cancellation === undefined) return operation.promise
-  return engine.begun(operation, answer)
+  return engine.answered(operation, answer)
 }
 
 function isEncoding(value: unknown): value is BufferEncoding {

@@ -1,7 +1,7 @@
 /** The command line of `uring-safe-cancel doctor`. */
 import { parseArgs } from 'node:util'
 
-import { UsageError } from '../usage.js'
+import { UsageError } from '../usage-error.js'
 
 export const DOCTOR_HELP = `Usage: uring-safe-cancel doctor [options]
 

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 
-import { UsageError } from '../usage.js'
+import { UsageError } from '../usage-error.js'
 import type { Mode, Scenario } from './scenario.js'
 
 const DEFAULT_SECONDS = 10

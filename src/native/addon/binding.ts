@@ -39,13 +39,3 @@ function tryLoad(): Loaded {
 function isOurs(_found: Partial<NativeBinding>, version: string | undefined): _found is NativeBinding {
   return version === VERSION
 }
-
-/** Whether the runtime is Node itself. Bun and Deno also claim a version of it. */
-export function isNode(): boolean {
-  return !('bun' in process.versions) && !('deno' in process.versions)
-}
-
-/** Whether to wake by the event loop of libuv, which Bun and Deno have not. */
-export function hasLibuv(): boolean {
-  return isNode() && process.env['URING_SAFE_CANCEL_WAKER'] !== 'thread'
-}

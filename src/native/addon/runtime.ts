@@ -12,3 +12,12 @@ export function runtimeOf(): Runtime {
   if (deno !== undefined) return { name: 'Deno', version: deno }
   return { name: 'Node', version: node }
 }
+
+export function isNode(): boolean {
+  return runtimeOf().name === 'Node'
+}
+
+/** Whether to wake by the event loop of libuv, which Bun and Deno have not. */
+export function hasLibuv(): boolean {
+  return isNode() && process.env['URING_SAFE_CANCEL_WAKER'] !== 'thread'
+}
