@@ -11,14 +11,17 @@ export {
   pipe,
   type PipeEnds,
   type PipeOptions,
-  PollEvents,
-} from './src/descriptors.js'
-export type { StuckOperation } from './src/diagnostics.js'
-export type { CancelResult } from './src/operation.js'
-export type { CancelOptions, RingOptions } from './src/options.js'
-export type { OpenFlags } from './src/paths.js'
-export type { FdLike, OperationOptions, ReadOptions, WriteOptions } from './src/requests.js'
-export type { ReadResult, ReadVectorResult, Settles, WriteResult, WriteVectorResult } from './src/results.js'
+} from './src/descriptors/make.js'
+export type { StuckOperation } from './src/engine/stuck.js'
+export type { CancelResult } from './src/engine/operation.js'
+export type { CancelOptions, RingOptions } from './src/arguments/ring-options.js'
+export type { OpenFlags } from './src/operations/open.js'
+export { PollEvents } from './src/operations/poll.js'
+export type { ReadOptions, ReadResult } from './src/operations/read.js'
+export type { ReadVectorResult, WriteVectorResult } from './src/operations/vectored.js'
+export type { WriteOptions, WriteResult } from './src/operations/write.js'
+export type { FdLike } from './src/arguments/descriptor.js'
+export type { OperationOptions, Settles } from './src/arguments/options.js'
 export { Ring, type RingEvents } from './src/ring.js'
-export type { CancelAnswers, RingStats } from './src/stats.js'
-export type { RingProbe } from './src/support.js'
+export type { CancelAnswers, RingStats } from './src/native/counters.js'
+export type { RingProbe } from './src/native/addon/probe.js'

@@ -3,7 +3,7 @@ import test from 'ava'
 
 import { noExternalMemory, runProgram } from './fixtures/programs.js'
 
-/** A raw ring, and the words that its calls read: id and descriptor are the first two doubles behind the header. */
+/** A raw ring, and the numbers that its calls read. */
 const RING = `
   import assert from 'node:assert/strict'
   import { createRequire } from 'node:module'
@@ -12,10 +12,12 @@ const RING = `
     entries: 64, completionEntries: 128, queueLimit: 1000, arenaBytes: 1 << 24, drainTimeout: 1000, reissue: true,
     firstDelay: 1, maxDelay: 100, stuckAfter: 5000, useUv: true, isNode: true, isWorker: false,
   }
-  const words = 2072
+  const protocol = await import(process.cwd() + '/dist/src/native/protocol.js')
+  const { COMPLETION_WORDS, COMPLETIONS, FIRST_COMPLETION, Given, GIVEN_NUMBERS, HEADER_WORDS } = protocol
+  const words = FIRST_COMPLETION + COMPLETIONS * COMPLETION_WORDS
   const ring = binding.createRing(options, words, () => {})
   assert.equal(ring.words.length, words)
-  const given = new Float64Array(ring.words.buffer, 32, 8)
+  const given = new Float64Array(ring.words.buffer, 4 * HEADER_WORDS, GIVEN_NUMBERS)
   const end = () => {
     ring.destroy()
     for (let count = 0; count < 1000; count += 1) ring.flush()
@@ -35,7 +37,7 @@ const TRANSFERRED = `
   }
   for (const round of [1, 2]) {
     for (let id = 0; id < 32; id += 1) {
-      given[0] = id
+      given[Given.ID] = id
       ring.nop()
     }
     if (round === 1) takeAway()
@@ -75,6 +77,12 @@ for (const [name, environment] of [
 test('an array whose getters run JavaScript within writev: the ring is whole, and so is what it answers', async (t) => {
   const program = `
     ${RING}
+    given[Given.FD] = 1
+    given[Given.POSITION] = -1
+    const writev = (id, parts, buffers) => {
+      given[Given.ID] = id
+      return ring.writev(parts, buffers)
+    }
     const parts = Float64Array.of(-1, 0, 8, -1, 0, 8)
     const late = []
     Object.defineProperty(late, 0, {
@@ -85,12 +93,12 @@ test('an array whose getters run JavaScript within writev: the ring is whole, an
     })
     late[1] = Buffer.alloc(8)
     // The parts are gone: a write of nothing, or none at all.
-    const answer = ring.writev(1, 1, parts, late, -1, 0, 0)
+    const answer = writev(1, parts, late)
     assert.equal(typeof answer, 'number')
     const full = Float64Array.of(-1, 0, 8)
     const throwing = []
     Object.defineProperty(throwing, 0, { get() { throw new RangeError('enough') } })
-    assert.throws(() => ring.writev(2, 1, full, throwing, -1, 0, 0), { message: 'enough' })
+    assert.throws(() => writev(2, full, throwing), { message: 'enough' })
     assert.equal(ring.has(2), 0)
     const closing = []
     Object.defineProperty(closing, 0, {
@@ -99,7 +107,7 @@ test('an array whose getters run JavaScript within writev: the ring is whole, an
         return Buffer.alloc(8)
       },
     })
-    assert.equal(ring.writev(3, 1, full, closing, -1, 0, 0), -10_001)
+    assert.equal(writev(3, full, closing), -10_001)
   `
   const { status, signal, errors } = await runProgram(program)
   t.deepEqual({ status, signal, errors }, { status: 0, signal: null, errors: '' })

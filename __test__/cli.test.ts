@@ -9,7 +9,9 @@ import test from 'ava'
 
 import { sandbox } from './fixtures/programs.js'
 
-const CLI = new URL('../dist/src/cli.js', import.meta.url).pathname
+const CLI = new URL('../dist/src/commands/cli.js', import.meta.url).pathname
+/** The smallest of the package. */
+const MODULE = new URL('../dist/src/native/addon/version.js', import.meta.url).pathname
 const PACKAGE: { version: string; bin: Record<string, string> } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 )
@@ -44,7 +46,7 @@ async function begun(child: ReturnType<typeof spawn>, milliseconds = 1500): Prom
 }
 
 test('the package has the command', (t) => {
-  t.is(PACKAGE.bin['uring-safe-cancel'], 'dist/src/cli.js')
+  t.is(PACKAGE.bin['uring-safe-cancel'], 'dist/src/commands/cli.js')
   t.true(readFileSync(CLI, 'utf8').startsWith('#!/usr/bin/env node\n'))
 })
 
@@ -206,7 +208,7 @@ test('without descriptors: a report, or one line that says what to do, and a sta
   // The least with which this Node loads a module at all.
   let least = 10
   const loads = () => {
-    const [program, ...args] = [...limited(least), CLI.replace('cli.js', 'version.js')]
+    const [program, ...args] = [...limited(least), MODULE]
     return spawnSync(program, args, { stdio: 'ignore' }).status === 0
   }
   while (!loads() && least < 100) least += 1

@@ -125,7 +125,7 @@ test('dead links: files and headings that are not there', (t) => {
 
 test('the ranges that the docstrings of the options name are those that are checked', async (t) => {
   const DAY = 86_400_000
-  const text = readFileSync(join(HOME, 'src/options.ts'), 'utf8')
+  const text = readFileSync(join(HOME, 'src/arguments/ring-options.ts'), 'utf8')
   const documented = [...text.matchAll(/\/\*\*((?:(?!\*\/)[^])*?)\*\/\s+(\w+)\?: number$/gm)]
   t.is(documented.length, 8)
   for (const [, docstring = '', name = ''] of documented) {

@@ -9,14 +9,14 @@ import { text } from 'node:stream/consumers'
 import test from 'ava'
 import { Ring } from 'uring-safe-cancel'
 
-import { faultsOf, isBefore, parseRelease, standing } from '../dist/src/doctor/kernels.js'
-import { lostCancelFault, lostCancelsOf } from '../dist/src/doctor/mends.js'
-import { refusalOf } from '../dist/src/doctor/cause.js'
+import { faultsOf, isBefore, parseRelease, standing } from '../dist/src/commands/doctor/kernels.js'
+import { lostCancelFault, lostCancelsOf } from '../dist/src/commands/doctor/mends.js'
+import { refusalOf } from '../dist/src/commands/doctor/cause.js'
 import { HOME, publicCopies, runProgram, sandbox } from './fixtures/programs.js'
 import { type Examination, isExamination } from './doctor-schema.js'
 import { directoryFor } from './helpers.js'
 
-const CLI = 'dist/src/cli.js'
+const CLI = 'dist/src/commands/cli.js'
 const NOBODY = '65534'
 /** The 14th bit of linux/capability.h. */
 const CAP_IPC_LOCK = 2 ** 14
@@ -164,7 +164,7 @@ test('the trial fails for want of descriptors: status 1, and which step it was',
   t.timeout(120_000, 'the launcher is built')
   const code = `
     import { closeSync, openSync } from 'node:fs'
-    import { examine } from './dist/src/doctor/examination.js'
+    import { examine } from './dist/src/commands/doctor/examination.js'
     // The first ring of a process keeps what later ones use.
     await examine('')
     const found = []

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 
 import test, { type ExecutionContext } from 'ava'
 
-import { explainLoad } from '../src/load-failure.js'
-import { VERSION } from '../src/version.js'
+import { explainLoad } from '../src/native/addon/load-failure.js'
+import { VERSION } from '../src/native/addon/version.js'
 import { HOME, runProgram } from './fixtures/programs.js'
 import { directoryFor } from './helpers.js'
 

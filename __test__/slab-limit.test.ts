@@ -1,6 +1,6 @@
 import test from 'ava'
 
-import { SlabLimit } from '../src/slab-limit.js'
+import { SlabLimit } from '../src/native/slab-limit.js'
 
 const SLAB = 256 << 10
 const READ = 16 << 10

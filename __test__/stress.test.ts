@@ -5,13 +5,13 @@ import { pathToFileURL } from 'node:url'
 
 import test, { type ExecutionContext } from 'ava'
 
-import { parseArguments } from '../dist/src/stress/arguments.js'
-import { type Accounts, checkConservation } from '../dist/src/stress/conservation.js'
-import { Histogram } from '../dist/src/stress/histogram.js'
-import { describeLost, formatTable, lostCount } from '../dist/src/stress/report.js'
-import { runScenario, type Run } from '../dist/src/stress/run.js'
-import { describeScenario, type Mode, type Scenario } from '../dist/src/stress/scenario.js'
-import { UsageError } from '../dist/src/usage.js'
+import { parseArguments } from '../dist/src/commands/stress/arguments.js'
+import { type Accounts, checkConservation } from '../dist/src/commands/stress/conservation.js'
+import { Histogram } from '../dist/src/commands/stress/histogram.js'
+import { describeLost, formatTable, lostCount } from '../dist/src/commands/stress/report.js'
+import { runScenario, type Run } from '../dist/src/commands/stress/run.js'
+import { describeScenario, type Mode, type Scenario } from '../dist/src/commands/stress/scenario.js'
+import { UsageError } from '../dist/src/commands/usage-error.js'
 import { directoryFor, openDescriptors } from './helpers.js'
 
 function scenario(changes: Partial<Scenario> = {}): Scenario {

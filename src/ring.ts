@@ -2,31 +2,18 @@
 import { EventEmitter } from 'node:events'
 import { inspect, type InspectOptions } from 'node:util'
 
-import { closeWithoutRing, noteClosed, ownersClose } from './descriptor-owners.js'
-import { partsOf } from './destination.js'
-import { publishStuck, type StuckOperation } from './diagnostics.js'
-import { Engine, flagsOf, timeoutOf } from './engine.js'
+import { checkInteger } from './arguments/checks.js'
+import { type FdLike, fdNumber } from './arguments/descriptor.js'
+import { resolveOptions, type RingOptions } from './arguments/ring-options.js'
+import { engineOf, giveEngine } from './engine/engine-of.js'
+import { Engine } from './engine/engine.js'
+import { type CancelResult, findOperation, type Operation } from './engine/operation.js'
+import { publishStuck, type StuckOperation } from './engine/stuck.js'
 import { closedError, invalidType } from './errors.js'
-import { type CancelResult, findOperation, Kind, type Operation } from './operation.js'
-import { type OpenFlags, modeOf, openFlags, pathOf } from './paths.js'
-import { resolveOptions, type RingOptions } from './options.js'
-import {
-  checkInteger,
-  checkMilliseconds,
-  checkOptions,
-  type FdLike,
-  fdNumber,
-  type OperationOptions,
-  positionOf,
-  type ReadOptions,
-  viewsOf,
-  type WriteOptions,
-} from './requests.js'
-import type { ReadResult, ReadVectorResult, Settles, WriteResult, WriteVectorResult } from './results.js'
-import { readStats, type RingStats } from './stats.js'
-import { nop } from './submissions.js'
-import { isSupported, probe, type RingProbe } from './support.js'
-import { read, write } from './transfers.js'
+import { isSupported, probe, type RingProbe } from './native/addon/probe.js'
+import { readStats, type RingStats } from './native/counters.js'
+import type { NativeReport } from './native/native-functions.js'
+import { OPERATIONS, type Operations } from './operations/table.js'
 
 /**
  * The events of a ring, with what their listeners get.
@@ -44,10 +31,10 @@ export interface RingEvents {
 /** Its name is what the error says that posting a ring to another thread throws. */
 function aRingBelongsToTheThreadThatMadeIt(): void {}
 
-/** The descriptor of operations that have none. */
-const NO_DESCRIPTOR: FdLike = { fd: -1 }
-
 let current: Ring | undefined
+
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- the class takes over what the table has
+export interface Ring extends Operations {}
 
 /**
  * An io_uring of this thread, in which every operation settles exactly once, and a cancelled one always settles.
@@ -72,12 +59,18 @@ let current: Ring | undefined
  * await ring.close()
  * ```
  */
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- its static block keeps what the interface promises
 export class Ring extends EventEmitter<RingEvents> {
-  readonly #engine: Engine
-  #state: 'open' | 'closing' | 'destroying' | 'closed' = 'open'
   #finalStats: RingStats | undefined
   readonly #ended: Promise<void>
   #end: () => void = () => {}
+
+  static {
+    for (const { prototype } of OPERATIONS) {
+      const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(prototype)
+      Object.defineProperties(this.prototype, methods)
+    }
+  }
 
   /**
    * Makes a ring.
@@ -91,10 +84,11 @@ export class Ring extends EventEmitter<RingEvents> {
    */
   constructor(options?: RingOptions) {
     super()
-    this.#engine = new Engine(resolveOptions(options), {
-      stuck: (operation, report) => this.#report(publishStuck(operation, report)),
+    const events = {
+      stuck: (operation: Operation, report: NativeReport) => this.#report(publishStuck(operation, report)),
       drained: () => this.#drained(),
-    })
+    }
+    giveEngine(this, new Engine(resolveOptions(options), events))
     this.#ended = new Promise((resolve) => {
       this.#end = resolve
     })
@@ -152,378 +146,7 @@ export class Ring extends EventEmitter<RingEvents> {
    * ```
    */
   get closed(): boolean {
-    return this.#state !== 'open'
-  }
-
-  /**
-   * Reads, with FileHandle.read's overloads: `(fd, buffer, offset, length, position, options)`, `(fd, buffer,
-   * options)`, `(fd, options)`, `(fd)`.
-   *
-   * `offset`, `length` and `position` are in bytes; the result may be shorter than `length`, as read(2)'s, and is 0 at the
-   * end of a file. It waits for as long as there is nothing to read, on an O_NONBLOCK descriptor as well.
-   *
-   * A buffer of {@link alloc}, and the one that is made where none is given, is read into directly; any other gets a
-   * copy, in pieces of 1 MiB if it is larger, each in a turn of the event loop. Where the destination was detached or
-   * shrunk meanwhile, it rejects with an {@link InvalidStateError}, which has the bytes in `data`.
-   *
-   * Cancelled, it has taken nothing from the descriptor. If bytes were there first, it resolves to them.
-   *
-   * @throws (as a rejection) the errors of every operation ({@link Ring}); EBADF, EISDIR, EIO, ... of read(2).
-   * @example
-   * ```ts
-   * const { bytesRead, buffer } = await ring.read(fd, Buffer.alloc(4096), { position: 0, timeout: 500 })
-   * ```
-   */
-  read<T extends NodeJS.ArrayBufferView>(
-    fd: FdLike,
-    buffer: T,
-    offset?: number | null,
-    length?: number | null,
-    position?: number | bigint | null,
-  ): Promise<ReadResult<T>>
-  read<T extends NodeJS.ArrayBufferView, O extends OperationOptions>(
-    fd: FdLike,
-    buffer: T,
-    offset: number | null | undefined,
-    length: number | null | undefined,
-    position: number | bigint | null | undefined,
-    options: O,
-  ): Promise<Settles<ReadResult<T>, O>>
-  read<T extends NodeJS.ArrayBufferView, O extends ReadOptions>(
-    fd: FdLike,
-    buffer: T,
-    options: O,
-  ): Promise<Settles<ReadResult<T>, O>>
-  read<T extends NodeJS.ArrayBufferView, O extends ReadOptions<T>>(
-    fd: FdLike,
-    options: O & { buffer: T },
-  ): Promise<Settles<ReadResult<T>, O>>
-  read<O extends ReadOptions>(fd: FdLike, options?: O): Promise<Settles<ReadResult, O>>
-  read(
-    fd: FdLike,
-    buffer?: unknown,
-    offset?: unknown,
-    length?: unknown,
-    position?: unknown,
-    options?: unknown,
-  ): Promise<unknown> {
-    try {
-      return read(this.#engine, fd, buffer, offset, length, position, options)
-    } catch (error) {
-      return this.#engine.refuse(error)
-    }
-  }
-
-  /**
-   * Writes, with FileHandle.write's overloads: `(fd, buffer, offset, length, position, options)`, `(fd, buffer,
-   * options)`, `(fd, string, position, encoding, options)`.
-   *
-   * `offset`, `length` and `position` are in bytes; fewer may be written than were given, as by write(2), above all on pipes
-   * and sockets. It waits for room, on an O_NONBLOCK descriptor as well. The bytes are those of the call: the buffer may be changed at once. Only a buffer of
-   * {@link alloc} is not copied, and must be left alone until the promise settles.
-   *
-   * Cancelled, it has written nothing. If bytes went first, it resolves to how many.
-   *
-   * @throws (as a rejection) the errors of every operation ({@link Ring}); EBADF, EPIPE, ENOSPC, ... of write(2).
-   * @example
-   * ```ts
-   * const { bytesWritten } = await ring.write(fd, 'a line\n', null, 'utf8', { timeout: 500 })
-   * ```
-   */
-  write<T extends NodeJS.ArrayBufferView>(
-    fd: FdLike,
-    buffer: T,
-    offset?: number | null,
-    length?: number | null,
-    position?: number | bigint | null,
-  ): Promise<WriteResult<T>>
-  write<T extends NodeJS.ArrayBufferView, O extends OperationOptions>(
-    fd: FdLike,
-    buffer: T,
-    offset: number | null | undefined,
-    length: number | null | undefined,
-    position: number | bigint | null | undefined,
-    options: O,
-  ): Promise<Settles<WriteResult<T>, O>>
-  write<T extends NodeJS.ArrayBufferView, O extends WriteOptions>(
-    fd: FdLike,
-    buffer: T,
-    options: O,
-  ): Promise<Settles<WriteResult<T>, O>>
-  write<O extends WriteOptions>(
-    fd: FdLike,
-    text: string,
-    options: O,
-  ): Promise<Settles<WriteResult<string>, O>>
-  write<O extends OperationOptions>(
-    fd: FdLike,
-    text: string,
-    position?: number | bigint | null,
-    encoding?: BufferEncoding | null,
-    options?: O,
-  ): Promise<Settles<WriteResult<string>, O>>
-  write(
-    fd: FdLike,
-    data: unknown,
-    offset?: unknown,
-    length?: unknown,
-    position?: unknown,
-    options?: unknown,
-  ): Promise<unknown> {
-    try {
-      return write(this.#engine, fd, data, offset, length, position, options)
-    } catch (error) {
-      return this.#engine.refuse(error)
-    }
-  }
-
-  /**
-   * Reads into several buffers, one after the other, as one readv(2); at most 1024 of them. `position` is in bytes. For
-   * the rest it is as {@link read}, also when cancelled.
-   *
-   * @throws (as a rejection) the errors of every operation ({@link Ring}); those of readv(2); {@link InvalidStateError}.
-   * @example
-   * ```ts
-   * const [head, body] = [Buffer.alloc(16), Buffer.alloc(1024)]
-   * const { bytesRead } = await ring.readv(fd, [head, body], 0)
-   * ```
-   */
-  readv<T extends readonly NodeJS.ArrayBufferView[], O extends OperationOptions>(
-    fd: FdLike,
-    buffers: T,
-    position?: number | bigint | null,
-    options?: O,
-  ): Promise<Settles<ReadVectorResult<T>, O>>
-  readv(fd: FdLike, buffers: unknown, position?: unknown, options?: unknown): Promise<unknown> {
-    return this.#vectored(Kind.READV, fd, buffers, position, options)
-  }
-
-  /**
-   * Writes several buffers as one writev(2); at most 1024 of them. `position` is in bytes. The bytes are those of the
-   * call. For the rest it is as {@link write}, also when cancelled.
-   *
-   * @throws (as a rejection) the errors of every operation ({@link Ring}); those of writev(2).
-   * @example
-   * ```ts
-   * const { bytesWritten } = await ring.writev(fd, [Buffer.from('head'), Buffer.from('body')])
-   * ```
-   */
-  writev<T extends readonly NodeJS.ArrayBufferView[], O extends OperationOptions>(
-    fd: FdLike,
-    buffers: T,
-    position?: number | bigint | null,
-    options?: O,
-  ): Promise<Settles<WriteVectorResult<T>, O>>
-  writev(fd: FdLike, buffers: unknown, position?: unknown, options?: unknown): Promise<unknown> {
-    return this.#vectored(Kind.WRITEV, fd, buffers, position, options)
-  }
-
-  #vectored(
-    kind: typeof Kind.READV | typeof Kind.WRITEV,
-    fd: FdLike,
-    buffers: unknown,
-    position: unknown,
-    given: unknown,
-  ): Promise<unknown> {
-    return this.#begin(kind, fd, given, (operation, number, flags, timeout) => {
-      const { native, memory } = this.#engine
-      const views = viewsOf(buffers)
-      const where = positionOf(position)
-      const parts = partsOf(views, memory)
-      const triples = new Float64Array(
-        parts.flatMap(({ bytes, length, region }) => [region, bytes.byteOffset, length]),
-      )
-      operation.given = buffers
-      if (kind === Kind.WRITEV) {
-        return native.writev(operation.id, number, triples, views, where, flags, timeout)
-      }
-      operation.part = parts[0]
-      return native.readv(operation.id, number, triples, where, flags, timeout)
-    })
-  }
-
-  /**
-   * Goes through the kernel and does nothing: to measure, or to yield.
-   *
-   * @throws (as a rejection) the errors of every operation ({@link Ring}).
-   * @example
-   * ```ts
-   * await ring.nop()
-   * ```
-   */
-  nop<O extends OperationOptions>(options?: O): Promise<Settles<void, O>>
-  nop(given?: unknown): Promise<unknown> {
-    // Without the closure that #begin takes: a nop is there to measure the rest.
-    const engine = this.#engine
-    try {
-      const options = checkOptions(given)
-      const early = engine.refuseEarly(options)
-      if (early !== undefined) return early
-      const operation = engine.begin(Kind.NOP, -1, undefined, options)
-      const answer = nop(engine.native, operation.id, flagsOf(options), timeoutOf(options))
-      if (answer >= 0 && operation.cancellation === undefined) return operation.promise
-      return engine.begun(operation, answer)
-    } catch (error) {
-      return engine.refuse(error)
-    }
-  }
-
-  /**
-   * Waits until one of `events` holds (a mask as in poll(2), see {@link PollEvents}), and resolves to the mask of those
-   * that do, which may have POLLERR and POLLHUP unasked. Cancelled, it has changed nothing.
-   *
-   * @throws (as a rejection) the errors of every operation ({@link Ring}); EBADF.
-   * @example
-   * ```ts
-   * const events = await ring.poll(fd, PollEvents.POLLIN, { timeout: 1000 })
-   * ```
-   */
-  poll<O extends OperationOptions>(fd: FdLike, events: number, options?: O): Promise<Settles<number, O>>
-  poll(fd: FdLike, events: unknown, options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.POLL, fd, options, (operation, number, flags, timeout) => {
-      checkInteger('events', events, 0, 0x7fff)
-      return this.#engine.native.poll(operation.id, number, events, flags, timeout)
-    })
-  }
-
-  /**
-   * Resolves after so many milliseconds (0 or more; fractions count), by the kernel's own timer. Cancelled, it ends at
-   * once.
-   *
-   * @throws (as a rejection) the errors of every operation ({@link Ring}).
-   * @example
-   * ```ts
-   * await ring.sleep(0.5, { signal })
-   * ```
-   */
-  sleep<O extends OperationOptions>(milliseconds: number, options?: O): Promise<Settles<void, O>>
-  sleep(milliseconds: unknown, options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.SLEEP, NO_DESCRIPTOR, options, (operation, _fd, flags, timeout) => {
-      checkMilliseconds('milliseconds', milliseconds)
-      return this.#engine.native.sleep(operation.id, milliseconds, flags, timeout)
-    })
-  }
-
-  /**
-   * Opens a path, close-on-exec, and resolves to the descriptor's number, which is yours to close. `flags` as in
-   * node:fs (default `'r'`), `mode` as the permission bits of a new file (default 0o666). It waits where open(2) does: a FIFO for its peer.
-   *
-   * Cancelled, it leaves no descriptor behind: either you get it, or it is closed. A file that O_CREAT made stays.
-   *
-   * @throws (as a rejection) the errors of every operation ({@link Ring}); ENOENT, EACCES, EMFILE, ... of open(2), with `path`.
-   * @example
-   * ```ts
-   * const fd = await ring.open('/run/some.fifo', 'r', undefined, { timeout: 5000 })
-   * ```
-   */
-  open<O extends OperationOptions>(
-    path: string | Buffer | URL,
-    flags?: OpenFlags,
-    mode?: number,
-    options?: O,
-  ): Promise<Settles<number, O>>
-  open(path: unknown, flags?: unknown, mode?: unknown, options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.OPEN, NO_DESCRIPTOR, options, (operation, _fd, bits, timeout) => {
-      const { native } = this.#engine
-      const { text, bytes } = pathOf(path)
-      operation.given = text
-      return native.open(operation.id, bytes, openFlags(flags), modeOf(mode), bits, timeout)
-    })
-  }
-
-  /**
-   * Cancels the ring's operations on a descriptor, and closes it. Takes no signal: it always closes, even if the ring is
-   * full, closed or destroyed.
-   *
-   * A FileHandle, or another object with a `close` method, is closed by that; and in a worker thread, or in Deno, a number
-   * that node:fs opened is closed by node:fs, which would otherwise close it once more later. What this library opened in a
-   * worker has to be closed there, by this.
-   *
-   * @throws (as a rejection) TypeError and RangeError for what is no descriptor; EBADF and EIO of close(2).
-   * @example
-   * ```ts
-   * const reading = ring.read(fd, { onCancel: 'resolve' })
-   * await ring.closeFd(fd)
-   * console.log((await reading) === CANCELLED)
-   * ```
-   */
-  async closeFd(fd: FdLike): Promise<void> {
-    const number = fdNumber(fd)
-    const closeByOwner = ownersClose(fd, number)
-    if (closeByOwner !== undefined) {
-      this.#cancelEach(this.#engine.operations.on(fd, number))
-      await closeByOwner()
-    } else if (this.#engine.isFinished) {
-      await closeWithoutRing(this.#engine.native, number)
-    } else {
-      await this.#closeNumber(fd, number)
-    }
-  }
-
-  #closeNumber(fd: FdLike, number: number): Promise<unknown> {
-    return this.#begin(Kind.CLOSE, fd, undefined, (operation) => {
-      this.#cancelEach(this.#engine.operations.on(fd, number))
-      // Before the call, behind which nothing may throw.
-      noteClosed(number)
-      return this.#engine.native.closeDescriptor(operation.id, number)
-    })
-  }
-
-  /**
-   * Brings a file's content and metadata to the disk. A cancel comes too late once the disk has begun: it then ends as if it
-   * had not been cancelled.
-   *
-   * @throws (as a rejection) the errors of every operation ({@link Ring}); EBADF, EINVAL, EIO, ... of fsync(2).
-   * @example
-   * ```ts
-   * await ring.write(fd, 'a line\n')
-   * await ring.fsync(fd)
-   * ```
-   */
-  fsync<O extends OperationOptions>(fd: FdLike, options?: O): Promise<Settles<void, O>>
-  fsync(fd: FdLike, options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.FSYNC, fd, options, (operation, number, flags, timeout) =>
-      this.#engine.native.sync(operation.id, number, 0, flags, timeout),
-    )
-  }
-
-  /**
-   * Brings a file's content to the disk, and of its metadata only what reading it needs. For the rest it is as
-   * {@link fsync}, also when cancelled.
-   *
-   * @throws (as a rejection) the errors of every operation ({@link Ring}); those of fdatasync(2).
-   * @example
-   * ```ts
-   * await ring.fdatasync(fd)
-   * ```
-   */
-  fdatasync<O extends OperationOptions>(fd: FdLike, options?: O): Promise<Settles<void, O>>
-  fdatasync(fd: FdLike, options?: unknown): Promise<unknown> {
-    return this.#begin(Kind.FDATASYNC, fd, options, (operation, number, flags, timeout) =>
-      this.#engine.native.sync(operation.id, number, 1, flags, timeout),
-    )
-  }
-
-  /** Checks what all operations have in common, and submits what `submit` submits. */
-  #begin(
-    kind: Kind,
-    fd: FdLike,
-    given: unknown,
-    submit: (operation: Operation, fd: number, flags: number, timeout: number) => number,
-  ): Promise<unknown> {
-    try {
-      const number = fdNumber(fd)
-      const options = checkOptions(given)
-      // A close is never refused.
-      const early = kind === Kind.CLOSE ? undefined : this.#engine.refuseEarly(options)
-      if (early !== undefined) return early
-      const operation = this.#engine.begin(kind, number, fd, options)
-      return this.#engine.submit(operation, () =>
-        submit(operation, number, flagsOf(options), timeoutOf(options)),
-      )
-    } catch (error) {
-      return this.#engine.refuse(error)
-    }
+    return this.#engine.life !== 'open'
   }
 
   /**
@@ -544,7 +167,7 @@ export class Ring extends EventEmitter<RingEvents> {
    */
   cancel(operation: Promise<unknown>): Promise<CancelResult> {
     const found = findOperation(operation)
-    if (found === undefined || found.engine !== this.#engine) {
+    if (found === undefined || found.owner !== this.#engine) {
       return Promise.reject(
         invalidType('operation', 'a promise that a call on this ring returned', operation),
       )
@@ -568,7 +191,7 @@ export class Ring extends EventEmitter<RingEvents> {
    */
   cancelFd(fd: FdLike): Promise<number> {
     try {
-      return this.#awaitAll(this.#cancelEach(this.#engine.operations.on(fd, fdNumber(fd))))
+      return this.#awaitAll(this.#engine.cancelEach(this.#engine.operations.on(fd, fdNumber(fd))))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -584,15 +207,7 @@ export class Ring extends EventEmitter<RingEvents> {
    * ```
    */
   cancelAll(): Promise<number> {
-    return this.#awaitAll(this.#cancelEach(this.#engine.operations.all()))
-  }
-
-  #cancelEach(operations: Operation[], cause?: unknown): Operation[] {
-    for (const operation of operations) {
-      operation.expectAbort()
-      this.#engine.cancel(operation, cause)
-    }
-    return operations
+    return this.#awaitAll(this.#engine.cancelEach(this.#engine.operations.all()))
   }
 
   async #awaitAll(operations: Operation[]): Promise<number> {
@@ -616,7 +231,7 @@ export class Ring extends EventEmitter<RingEvents> {
    */
   alloc(bytes: number): Buffer {
     checkInteger('bytes', bytes, 0, 0x7fff_ffff)
-    if (this.#state === 'closed') throw closedError()
+    if (this.#engine.life === 'closed') throw closedError()
     return bytes === 0 ? Buffer.alloc(0) : this.#engine.memory.alloc(bytes)
   }
 
@@ -641,7 +256,7 @@ export class Ring extends EventEmitter<RingEvents> {
    * ```
    */
   ref(): this {
-    if (!this.#engine.isFinished) this.#engine.native.setReferenced(1)
+    if (this.#engine.life !== 'closed') this.#engine.native.setReferenced(1)
     return this
   }
 
@@ -654,7 +269,7 @@ export class Ring extends EventEmitter<RingEvents> {
    * ```
    */
   unref(): this {
-    if (!this.#engine.isFinished) this.#engine.native.setReferenced(0)
+    if (this.#engine.life !== 'closed') this.#engine.native.setReferenced(0)
     return this
   }
 
@@ -669,10 +284,7 @@ export class Ring extends EventEmitter<RingEvents> {
    * ```
    */
   close(): Promise<void> {
-    if (this.#state === 'open') {
-      this.#engine.close()
-      this.#state = 'closing'
-    }
+    if (this.#engine.life === 'open') this.#engine.close()
     return this.#ended
   }
 
@@ -687,10 +299,10 @@ export class Ring extends EventEmitter<RingEvents> {
    * ```
    */
   destroy(error?: unknown): Promise<void> {
-    if (this.#state === 'open' || this.#state === 'closing') {
-      this.#cancelEach(this.#engine.operations.all(), error)
+    const { life } = this.#engine
+    if (life === 'open' || life === 'closing') {
+      this.#engine.cancelEach(this.#engine.operations.all(), error)
       this.#engine.destroy()
-      this.#state = 'destroying'
     }
     return this.#ended
   }
@@ -710,13 +322,16 @@ export class Ring extends EventEmitter<RingEvents> {
     return this.destroy()
   }
 
+  get #engine(): Engine {
+    return engineOf(this)
+  }
+
   #report(operation: StuckOperation): void {
     this.emit('stuck', operation)
   }
 
   #drained(): void {
     this.#finalStats = this.stats()
-    this.#state = 'closed'
     this.#end()
   }
 
@@ -726,7 +341,7 @@ export class Ring extends EventEmitter<RingEvents> {
    * @internal
    */
   [inspect.custom](depth: number, options: InspectOptions): string {
-    const state = this.#state
+    const state = this.#engine.life
     return depth < 0 ? `Ring { ${state} }` : `Ring ${inspect({ state, ...this.stats() }, options)}`
   }
 }

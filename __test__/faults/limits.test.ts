@@ -3,7 +3,7 @@ import { release } from 'node:os'
 
 import test from 'ava'
 
-import { countsLockedMemory, parseRelease } from '../../dist/src/doctor/kernels.js'
+import { countsLockedMemory, parseRelease } from '../../dist/src/commands/doctor/kernels.js'
 import { publicCopies, runProgram, sandbox } from '../fixtures/programs.js'
 
 /** The limit of descriptors: above what Node has open, by enough for every stage. */
@@ -206,7 +206,7 @@ test('RLIMIT_MEMLOCK: stress does not judge a run whose threads get no rings, an
   const code = `
     import { spawnSync } from 'node:child_process'
     const args = ['stress', '--threads', '8', '--rounds', '10', '--mode', 'safe', '--async']
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/src/cli.js', ...args], { encoding: 'utf8' })
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/src/commands/cli.js', ...args], { encoding: 'utf8' })
     console.log(JSON.stringify([status, stdout, stderr]))`
   const setting = { home, node, launcher: [launcher, '--memlock', '65536', ...user, '--'] }
   const ended = await runProgram(code, setting)

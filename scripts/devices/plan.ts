@@ -91,7 +91,7 @@ function stressStep(): Step {
   return {
     name: 'node stress safe',
     command: 'node',
-    args: ['dist/src/cli.js', 'stress', ...args, '--seconds', String(STRESS_SECONDS)],
+    args: ['dist/src/commands/cli.js', 'stress', ...args, '--seconds', String(STRESS_SECONDS)],
     reading: 'json',
     limitSeconds: STRESS_SECONDS + GRACE_SECONDS,
   }

@@ -104,7 +104,7 @@ function nodeStress(name: string, run: Run): Step {
   return {
     name: `node stress ${name}`,
     command: 'node',
-    args: ['dist/src/cli.js', 'stress', ...stressArguments(run)],
+    args: ['dist/src/commands/cli.js', 'stress', ...stressArguments(run)],
     reading: 'json',
     limitSeconds: run.seconds + GRACE_SECONDS,
   }

@@ -8,7 +8,7 @@ import { environment, makePath, mustRunIn, type Place, runIn } from './project.j
 import { platformOf, type Runtime } from './runtimes.js'
 
 /** The package's own program. */
-export const COMMAND = 'node_modules/uring-safe-cancel/dist/src/cli.js'
+export const COMMAND = 'node_modules/uring-safe-cancel/dist/src/commands/cli.js'
 
 export interface Surroundings {
   /** What the addon's package is named after. */
