@@ -1,6 +1,6 @@
 /** What `npm run docs` finds missing. (That the documentation as it is lacks nothing, it shows itself.) */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import test from 'ava'
@@ -147,3 +147,17 @@ function optionsWith(name: string, value: number): Ring {
   if (name === 'maxDelay') return new Ring({ cancel: { firstDelay: 0.01, maxDelay: value } })
   return new Ring(name === 'stuckAfter' ? { cancel: { [name]: value } } : { [name]: value })
 }
+
+test('CONTRIBUTING.md: the table of the rooms of src/ is the listing of the folder', (t) => {
+  const text = readFileSync(join(HOME, 'CONTRIBUTING.md'), 'utf8')
+  const [, table = ''] = /^\| `src\/` \|.*\n.*\n((?:\|.*\n)+)/m.exec(text) ?? []
+  const named = [...table.matchAll(/^\| `([^`]+)`/gm)].map(([, name = '']) => name)
+  const found = readdirSync(join(HOME, 'src'), { withFileTypes: true })
+  const names = found.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
+  t.deepEqual(
+    names.filter((name) => !named.includes(name)),
+    [],
+    'in the folder alone',
+  )
+  t.is(named.length, names.length)
+})
