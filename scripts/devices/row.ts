@@ -96,6 +96,8 @@ export interface Row {
   differs?: Readonly<Record<string, string>>
   /** Why the event loop may be held longer here. */
   heldBecause?: string
+  /** What it does to the device cannot be done twice: it runs once, whatever the gap. */
+  isOnce?: boolean
 }
 
 export interface Device {

@@ -266,8 +266,9 @@ until [ -e /dev/gpiochip0 ]; do sleep 0.1; done`,
       name: 'the chip goes while a read is pending; then a read',
       fault: 'F5',
       ways: ['ring'],
+      // The lines of a chip that is made anew are others.
+      isOnce: true,
       async run(way, lab) {
-        // Once: the lines of a chip that is made anew are others.
         const fd = FIRST
         const first = await lab.watch(async () => {
           const pending = way.read(fd, GPIO_EVENT)
