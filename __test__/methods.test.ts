@@ -2,7 +2,7 @@
 import test from 'ava'
 import { Ring } from 'uring-safe-cancel'
 
-import { OPERATIONS, type Operations } from '../dist/src/operations/table.js'
+import { OPERATIONS, type Operations } from '../dist/src/operations/methods.js'
 import { ringFor } from './helpers.js'
 
 /** One that the interface has, and this does not, does not compile, nor does one that the interface has not. */

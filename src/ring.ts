@@ -13,7 +13,7 @@ import { closedError, invalidType } from './errors.js'
 import { isSupported, probe, type RingProbe } from './native/addon/probe.js'
 import { readStats, type RingStats } from './native/counters.js'
 import type { NativeReport } from './native/native-functions.js'
-import { OPERATIONS, type Operations } from './operations/table.js'
+import { OPERATIONS, type Operations } from './operations/methods.js'
 
 /**
  * The events of a ring, with what their listeners get.

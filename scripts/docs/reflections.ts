@@ -16,6 +16,12 @@ export interface Type {
   types?: Type[]
 }
 
+/** Where a member comes from: the number of a symbol of the API, or -1, and whose package that is of if typedoc knows. */
+interface Inherited {
+  target: number
+  package?: string
+}
+
 /** A symbol, or one of a function's signatures, or a parameter. */
 export interface Reflection {
   name: string
@@ -26,7 +32,7 @@ export interface Reflection {
   parameters?: Reflection[]
   getSignature?: Reflection
   type?: Type
-  inheritedFrom?: unknown
+  inheritedFrom?: Inherited
 }
 
 /** typedoc's numbers for the kinds of symbols that are asked for here. */
@@ -48,10 +54,15 @@ export interface Named {
   reflection: Reflection
 }
 
-/** All symbols of the API that are ours, with those that they consist of. */
+/**
+ * All symbols of the API that are ours, with those that they consist of. Not what another symbol of it, or another package,
+ * hands on; but the methods of Ring, which it has from src/operations/, are documented nowhere else.
+ */
 export function symbolsOf(project: Reflection): Named[] {
+  const isElsewhere = ({ target, package: home = project.name }: Inherited) =>
+    target >= 0 || home !== project.name
   const visit = (reflection: Reflection, owner: string): Named[] => {
-    if (reflection.inheritedFrom !== undefined) return []
+    if (reflection.inheritedFrom !== undefined && isElsewhere(reflection.inheritedFrom)) return []
     const name = owner === '' ? reflection.name : `${owner}.${reflection.name}`
     const parts = (reflection.children ?? []).flatMap((child) => visit(child, name))
     return [{ name, reflection }, ...parts]

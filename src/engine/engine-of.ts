@@ -2,8 +2,8 @@
 import type { Engine } from './engine.js'
 
 /**
- * Where a ring carries it. No type of the package's tells: its declarations would have to show all that an engine is. And a
- * property rather than a private field, whose name is known within one class alone.
+ * Where a ring carries it. The type of a ring does not have it: the package's declarations would have to show all that an engine
+ * is. It is no private field, whose name would be known within one class alone.
  */
 const ENGINE: unique symbol = Symbol('uring-safe-cancel.engine')
 

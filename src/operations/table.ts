@@ -1,34 +1,10 @@
-/** What a ring can do: two words for each operation. `Ring` gets the methods of all. */
-import { CloseOperation } from './close.js'
-import { NopOperation } from './nop.js'
-import { OpenOperation } from './open.js'
-import { PollOperation } from './poll.js'
-import { ReadOperation } from './read.js'
-import { SleepOperation } from './sleep.js'
-import { SyncOperations } from './sync.js'
-import { VectoredOperations } from './vectored.js'
-import { WriteOperation } from './write.js'
-
-export const OPERATIONS = [
-  ReadOperation,
-  WriteOperation,
-  VectoredOperations,
-  NopOperation,
-  PollOperation,
-  SleepOperation,
-  OpenOperation,
-  CloseOperation,
-  SyncOperations,
-]
-
-export interface Operations
-  extends
-    ReadOperation,
-    WriteOperation,
-    VectoredOperations,
-    NopOperation,
-    PollOperation,
-    SleepOperation,
-    OpenOperation,
-    CloseOperation,
-    SyncOperations {}
+/** What a ring can do: a line for each operation. */
+export { ReadOperation } from './read.js'
+export { WriteOperation } from './write.js'
+export { VectoredOperations } from './vectored.js'
+export { NopOperation } from './nop.js'
+export { PollOperation } from './poll.js'
+export { SleepOperation } from './sleep.js'
+export { OpenOperation } from './open.js'
+export { CloseOperation } from './close.js'
+export { SyncOperations } from './sync.js'
