@@ -1,10 +1,13 @@
 /** Programs whose own code runs in the middle of a call: getters, hooks, listeners, proxies, and clocks of tests. */
 import { createHook } from 'node:async_hooks'
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 
 import test, { type ExecutionContext } from 'ava'
 import { eventfd, Ring } from 'uring-safe-cancel'
 
-import { closeAfter, fate, fileFor, ringFor } from './helpers.js'
+import { closeAfter, directoryFor, fate, fileFor, ringFor } from './helpers.js'
 import { runProgram } from './fixtures/programs.js'
 
 function eventfdFor(t: ExecutionContext): number {
@@ -43,6 +46,24 @@ test('clause 2, live: cancelAll while the arguments are read cancels, and ends',
   const reading = fate(ring.readv(eventfdFor(t), views, null))
   t.is(await all, 1)
   t.is(await reading, 'ABORT_ERR')
+})
+
+test('clause 2, live: cancelAll while the path is read cancels, and ends', async (t) => {
+  const ring = ringFor(t)
+  const fifo = join(directoryFor(t), 'fifo')
+  execFileSync('mkfifo', [fifo])
+  let all: Promise<number> | undefined
+  const path = pathToFileURL(fifo)
+  const { pathname } = path
+  Object.defineProperty(path, 'pathname', {
+    get() {
+      all ??= ring.cancelAll()
+      return pathname
+    },
+  })
+  const opening = fate(ring.open(path))
+  t.is(await all, 1)
+  t.is(await opening, 'ABORT_ERR')
 })
 
 test('clause 2, live: a signal that aborts in a hook while the promise is made cancels', async (t) => {

@@ -143,8 +143,8 @@ export class Engine implements Owner {
 
   /** The native side refused the submission, or has yet to hear of a cancel: the operation's promise. */
   answered(operation: Operation, answer: number): Promise<unknown> {
-    if (answer <= Refusal.FORBIDDEN) return this.#reject(operation, forbidden(answer - Refusal.FORBIDDEN))
-    if (answer < 0) return this.#reject(operation, refusalError(answer, operation.kind.syscall))
+    if (answer <= Refusal.FORBIDDEN) return this.withdraw(operation, forbidden(answer - Refusal.FORBIDDEN))
+    if (answer < 0) return this.withdraw(operation, refusalError(answer, operation.kind.syscall))
     if (operation.cancellation !== undefined) {
       // A hook or a getter of the program's cancelled it while the native side did not know it.
       this.native.cancel(operation.id)
@@ -152,8 +152,8 @@ export class Engine implements Owner {
     return operation.promise
   }
 
-  /** The native side does not have the operation. */
-  #reject(operation: Operation, error: unknown): Promise<unknown> {
+  /** The operation's promise, which rejects: the native side does not have the operation. */
+  withdraw(operation: Operation, error: unknown): Promise<unknown> {
     this.#forget(operation)
     // Not before: while it stands in the table, the next flush must see that one is too many.
     this.operations.begun = (this.operations.begun - 1) | 0

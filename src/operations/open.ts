@@ -115,13 +115,17 @@ export abstract class OpenOperation {
       const checked = checkOptions(options)
       const early = engine.refuseEarly(checked)
       if (early !== undefined) return early
-      const { text, bytes } = pathOf(path)
-      const how = openFlags(flags)
-      const permissions = modeOf(mode)
+      // Before the path is read, which may run code of the program's that cancels what it has called.
       const operation = engine.begin(OPEN, NO_DESCRIPTOR, undefined, checked)
-      operation.subject = text
-      const numbers = { first: how, second: permissions }
-      const answer = submit(engine.native, operation, Code.OPEN, numbers, bytes)
+      let answer: number
+      try {
+        const { text, bytes } = pathOf(path)
+        const numbers = { first: openFlags(flags), second: modeOf(mode) }
+        operation.subject = text
+        answer = submit(engine.native, operation, Code.OPEN, numbers, bytes)
+      } catch (error) {
+        return engine.withdraw(operation, error)
+      }
       if (answer >= 0 && operation.cancellation === undefined) return operation.promise
       return engine.answered(operation, answer)
     } catch (error) {

@@ -5,6 +5,7 @@ import { checkOptions, type OperationOptions, type Settles } from '../arguments/
 import { positionOf } from '../arguments/position.js'
 import { type Part, partsOf } from '../engine/destination.js'
 import { engineOf } from '../engine/engine-of.js'
+import type { Engine } from '../engine/engine.js'
 import { Kind } from '../engine/kind.js'
 import type { Operation } from '../engine/operation.js'
 import { settleRead } from '../engine/reads.js'
@@ -68,24 +69,13 @@ export abstract class VectoredOperations {
     options?: O,
   ): Promise<Settles<ReadVectorResult<T>, O>>
   readv(fd: FdLike, buffers: unknown, position?: unknown, options?: unknown): Promise<unknown> {
-    const engine = engineOf(this)
-    try {
-      const number = fdNumber(fd)
-      const checked = checkOptions(options)
-      const early = engine.refuseEarly(checked)
-      if (early !== undefined) return early
+    return vectored(engineOf(this), READV, fd, options, (engine, operation) => {
       const parts = partsOf(viewsOf(buffers), engine.memory)
       const where = positionOf(position)
-      const triples = triplesOf(parts)
-      const operation = engine.begin(READV, number, fd, checked)
       operation.subject = buffers
       operation.part = parts[0]
-      const answer = readv(engine.native, operation, triples, where)
-      if (answer >= 0 && operation.cancellation === undefined) return operation.promise
-      return engine.answered(operation, answer)
-    } catch (error) {
-      return engine.refuse(error)
-    }
+      return readv(engine.native, operation, triplesOf(parts), where)
+    })
   }
 
   /**
@@ -105,23 +95,43 @@ export abstract class VectoredOperations {
     options?: O,
   ): Promise<Settles<WriteVectorResult<T>, O>>
   writev(fd: FdLike, buffers: unknown, position?: unknown, options?: unknown): Promise<unknown> {
-    const engine = engineOf(this)
-    try {
-      const number = fdNumber(fd)
-      const checked = checkOptions(options)
-      const early = engine.refuseEarly(checked)
-      if (early !== undefined) return early
+    return vectored(engineOf(this), WRITEV, fd, options, (engine, operation) => {
       const views = viewsOf(buffers)
       const where = positionOf(position)
       const triples = triplesOf(partsOf(views, engine.memory))
-      const operation = engine.begin(WRITEV, number, fd, checked)
       operation.subject = buffers
-      const answer = writev(engine.native, operation, triples, views, where)
-      if (answer >= 0 && operation.cancellation === undefined) return operation.promise
-      return engine.answered(operation, answer)
+      return writev(engine.native, operation, triples, views, where)
+    })
+  }
+}
+
+/**
+ * The operation begins before the program's array is read: that may run code of the program's, which may cancel what it has
+ * called. Nothing in `submit` comes after the native call.
+ */
+function vectored(
+  engine: Engine,
+  kind: Kind<Operation>,
+  fd: unknown,
+  options: unknown,
+  submit: (engine: Engine, operation: Operation) => number,
+): Promise<unknown> {
+  try {
+    const number = fdNumber(fd)
+    const checked = checkOptions(options)
+    const early = engine.refuseEarly(checked)
+    if (early !== undefined) return early
+    const operation = engine.begin(kind, number, fd, checked)
+    let answer: number
+    try {
+      answer = submit(engine, operation)
     } catch (error) {
-      return engine.refuse(error)
+      return engine.withdraw(operation, error)
     }
+    if (answer >= 0 && operation.cancellation === undefined) return operation.promise
+    return engine.answered(operation, answer)
+  } catch (error) {
+    return engine.refuse(error)
   }
 }
 
