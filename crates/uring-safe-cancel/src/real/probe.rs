@@ -2,6 +2,7 @@
 
 use super::setup::Fallbacks;
 use super::RealKernel;
+use crate::operation::CODES;
 use io_uring::{opcode, IoUring};
 use std::io;
 
@@ -149,22 +150,24 @@ pub struct Probe {
     pub fallbacks: Fallbacks,
 }
 
-/// The operations that this crate submits, and the kernels that brought them.
-const OPERATIONS: [(&str, u8, Release); 12] = [
-    ("nop", opcode::Nop::CODE, (5, 1)),
-    ("read", opcode::Read::CODE, (5, 6)),
-    ("write", opcode::Write::CODE, (5, 6)),
-    ("readv", opcode::Readv::CODE, (5, 1)),
-    ("writev", opcode::Writev::CODE, (5, 1)),
-    ("poll", opcode::PollAdd::CODE, (5, 1)),
-    ("timeout", opcode::Timeout::CODE, (5, 4)),
-    // The operation came with 5.5; its flag for a change with 5.11, which no probe tells.
-    ("timeout_update", opcode::TimeoutUpdate::CODE, (5, 5)),
-    ("open", opcode::OpenAt::CODE, (5, 6)),
-    ("close", opcode::Close::CODE, (5, 6)),
-    ("fsync", opcode::Fsync::CODE, (5, 1)),
-    ("cancel", opcode::AsyncCancel::CODE, (5, 5)),
-];
+/// What the ring submits for itself, beside the operations.
+const CANCEL: (&str, u8, Release) = ("cancel", opcode::AsyncCancel::CODE, (5, 5));
+/// The operation came with 5.5; its flag for a change with 5.11, which no probe tells.
+const TIMEOUT_UPDATE: (&str, u8, Release) = ("timeout_update", opcode::TimeoutUpdate::CODE, (5, 5));
+
+/// The codes that this crate submits, and the kernels that brought them.
+fn codes() -> Vec<(&'static str, u8, Release)> {
+    let mut codes = Vec::new();
+    for &code in CODES {
+        codes.push(code);
+        // The ring's timer is the code of an operation, whose change is read beside it.
+        if code.1 == opcode::Timeout::CODE {
+            codes.push(TIMEOUT_UPDATE);
+        }
+    }
+    codes.push(CANCEL);
+    codes
+}
 
 /// Asks the kernel, with a small ring that is closed again.
 pub fn probe() -> Probe {
@@ -188,7 +191,7 @@ fn operations(ring: &IoUring, kernel: &str) -> Vec<(&'static str, bool)> {
     let mut known = io_uring::Probe::new();
     match ring.submitter().register_probe(&mut known) {
         Ok(()) => {
-            OPERATIONS.iter().map(|&(name, code, _)| (name, known.is_supported(code))).collect()
+            codes().into_iter().map(|(name, code, _)| (name, known.is_supported(code))).collect()
         }
         // No probe before 5.6; and a filter may forbid io_uring_register, of which a ring needs nothing.
         Err(_) => operations_of(kernel),
@@ -199,7 +202,7 @@ fn operations(ring: &IoUring, kernel: &str) -> Vec<(&'static str, bool)> {
 fn operations_of(kernel: &str) -> Vec<(&'static str, bool)> {
     let release = parse_release(kernel);
     let is_known = |since| release.is_some_and(|release| release >= since);
-    OPERATIONS.iter().map(|&(name, _, since)| (name, is_known(since))).collect()
+    codes().into_iter().map(|(name, _, since)| (name, is_known(since))).collect()
 }
 
 #[cfg(test)]
@@ -229,7 +232,7 @@ mod tests {
             unknown_to("5.4.0"),
             ["read", "write", "timeout_update", "open", "close", "cancel"]
         );
-        assert_eq!(unknown_to("unknown").len(), OPERATIONS.len());
+        assert_eq!(unknown_to("unknown").len(), codes().len());
     }
 
     #[test]
