@@ -1,4 +1,4 @@
-//! The boundary to the kernel: what the ring asks of it, in eight verbs.
+//! The boundary to the kernel: what the ring asks of it.
 //!
 //! The real one is [`crate::real::RealKernel`]. A simulated one can stand in its place: the ring is
 //! generic over the trait, so the real one pays nothing for that.

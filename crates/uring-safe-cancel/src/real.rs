@@ -7,10 +7,12 @@ mod probe;
 mod registered;
 mod room;
 mod setup;
+mod unsupported;
 mod workers;
 
-pub use probe::{probe, Probe, Unsupported};
+pub use probe::{probe, Probe};
 pub use setup::{Fallbacks, SetupError};
+pub use unsupported::Unsupported;
 
 use crate::descriptor::FileKind;
 use crate::kernel::{
