@@ -1,16 +1,23 @@
-//! The boundary to the kernel: what the ring asks of it, in eight verbs.
+//! The boundary to the kernel: what the ring asks of it.
 //!
 //! The real one is [`crate::real::RealKernel`]. A simulated one can stand in its place: the ring is
 //! generic over the trait, so the real one pays nothing for that.
 
 use crate::descriptor::{FileKind, Look};
 use crate::tag::Tag;
+use io_uring::types::Timespec;
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::RawFd;
 
 /// Nanoseconds on the monotonic clock.
 pub type Nanoseconds = u64;
+
+/// The kernel's form of a time.
+pub(crate) fn timespec(time: Nanoseconds) -> Timespec {
+    const SECOND: u64 = 1_000_000_000;
+    Timespec::new().sec(time / SECOND).nsec((time % SECOND) as u32)
+}
 
 /// What an SQE asks for. Addresses are those of core memory, which the in-flight table holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,15 +7,17 @@ mod probe;
 mod registered;
 mod room;
 mod setup;
+mod unsupported;
 mod workers;
 
-pub use probe::{probe, Probe, Unsupported};
+pub use probe::{probe, Probe};
 pub use setup::{Fallbacks, SetupError};
+pub use unsupported::Unsupported;
 
 use crate::descriptor::FileKind;
 use crate::kernel::{
-    Access, Cqe, Kernel, Nanoseconds, OpenKind, QueueFull, Submission, Ticket, Waiter, Way, Work,
-    WorkerLimit,
+    timespec, Access, Cqe, Kernel, Nanoseconds, OpenKind, QueueFull, Submission, Ticket, Waiter,
+    Way, Work, WorkerLimit,
 };
 use crate::machine::{pause, LONGEST_PAUSE};
 use crate::tag::Tag;
@@ -201,12 +203,6 @@ static PAUSES: [Timespec; LONGEST_PAUSE as usize + 1] = {
     }
     pauses
 };
-
-/// The kernel's form of a time.
-pub(crate) fn timespec(time: Nanoseconds) -> Timespec {
-    const SECOND: u64 = 1_000_000_000;
-    Timespec::new().sec(time / SECOND).nsec((time % SECOND) as u32)
-}
 
 impl Kernel for RealKernel {
     #[inline(always)]

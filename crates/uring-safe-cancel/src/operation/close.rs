@@ -1,6 +1,8 @@
+use super::Request;
 use crate::descriptor::closer::{self, Closing};
 use crate::kernel::Work;
 use crate::machine::is_interruption;
+use io_uring::opcode;
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -51,9 +53,19 @@ impl Close {
             errno => Err(errno),
         }
     }
+}
+
+impl Request for Close {
+    const OPCODE: u8 = opcode::Close::CODE;
+    const SINCE: (u32, u32) = (5, 6);
+    const NAME: &'static str = "close";
+    /// Once asked for, it always closes.
+    const CANCELLABLE: bool = false;
+    /// Whatever it said, Linux has released the number by then, and another file may have it.
+    const REPEATABLE: bool = false;
 
     #[inline]
-    pub(super) fn work(&self) -> Work {
+    fn work(&self) -> Work {
         match &self.elsewhere {
             None => Work::Close { descriptor: self.number },
             Some(closing) => {
@@ -63,7 +75,7 @@ impl Close {
     }
 
     /// What the CQE's result means.
-    pub(super) fn translate(&self, result: i32) -> i32 {
+    fn translate(&self, result: i32) -> i32 {
         match &self.elsewhere {
             // The descriptor is closed nonetheless, as for close(2).
             None if is_interruption(result) => 0,

@@ -1,12 +1,18 @@
+use super::Request;
 use crate::kernel::Work;
+use io_uring::opcode;
 
 /// Does nothing, by way of the kernel.
 #[derive(Debug)]
 pub struct Nop;
 
-impl Nop {
+impl Request for Nop {
+    const OPCODE: u8 = opcode::Nop::CODE;
+    const SINCE: (u32, u32) = (5, 1);
+    const NAME: &'static str = "nop";
+
     #[inline]
-    pub(super) fn work(&self) -> Work {
+    fn work(&self) -> Work {
         Work::Nop
     }
 }

@@ -1,5 +1,7 @@
+use super::Request;
 use crate::kernel::Work;
 use crate::memory::{Arena, ArenaError, Memory};
+use io_uring::opcode;
 use std::ffi::CStr;
 
 /// Opens a path, close-on-exec. The result is a descriptor, which its client gets or which is closed.
@@ -34,11 +36,23 @@ impl Open {
 
     /// Whether it only names the file (`O_PATH`), which asks no driver and no server.
     #[inline]
-    pub(super) fn only_names(&self) -> bool {
+    fn only_names(&self) -> bool {
         self.flags & libc::O_PATH != 0
     }
+}
 
-    pub(super) fn work(&self) -> Work {
+impl Request for Open {
+    const OPCODE: u8 = opcode::OpenAt::CODE;
+    const SINCE: (u32, u32) = (5, 6);
+    const NAME: &'static str = "open";
+    const OPENS: bool = true;
+
+    fn work(&self) -> Work {
         Work::Open { path: self.path.address(), flags: self.flags, mode: self.mode }
+    }
+
+    #[inline(always)]
+    fn needs_worker(&self) -> bool {
+        !self.only_names()
     }
 }

@@ -1,5 +1,7 @@
+use super::Request;
 use crate::descriptor::Descriptor;
-use crate::kernel::Work;
+use crate::kernel::{Access, Work};
+use io_uring::opcode;
 
 /// Waits until one of `events` (as in poll(2)) holds. The result is the mask of those that do.
 #[derive(Debug)]
@@ -10,18 +12,33 @@ pub struct Poll {
     pub events: u32,
 }
 
-impl Poll {
+impl Request for Poll {
+    const OPCODE: u8 = opcode::PollAdd::CODE;
+    const SINCE: (u32, u32) = (5, 1);
+    const NAME: &'static str = "poll";
+    const ACCESS: Access = Access::Poll;
+
     #[inline]
-    pub(super) fn work(&self) -> Work {
+    fn work(&self) -> Work {
         Work::Poll { descriptor: self.descriptor.number(), events: self.events }
     }
 
     /// As poll(2) has it: what was asked for, and what is always told. The kernel adds what woke it (POLLRDHUP).
-    pub(super) fn translate(&self, result: i32) -> i32 {
+    fn translate(&self, result: i32) -> i32 {
         const ALWAYS: i32 = (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) as i32;
         if result < 0 {
             return result;
         }
         result & (self.events as i32 | ALWAYS)
+    }
+
+    #[inline(always)]
+    fn descriptor(&self) -> Option<&Descriptor> {
+        Some(&self.descriptor)
+    }
+
+    #[inline(always)]
+    fn descriptor_mut(&mut self) -> Option<&mut Descriptor> {
+        Some(&mut self.descriptor)
     }
 }

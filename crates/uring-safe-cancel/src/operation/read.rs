@@ -1,7 +1,8 @@
-use super::MAX_BYTES;
+use super::{Request, Transfer, MAX_BYTES};
 use crate::descriptor::Descriptor;
 use crate::kernel::Work;
 use crate::memory::Memory;
+use io_uring::opcode;
 
 /// Reads into core memory: as many bytes as it has, at most [`MAX_BYTES`]. The result is how many came.
 #[derive(Debug)]
@@ -14,14 +15,43 @@ pub struct Read {
     pub offset: u64,
 }
 
-impl Read {
+impl Request for Read {
+    const OPCODE: u8 = opcode::Read::CODE;
+    const SINCE: (u32, u32) = (5, 6);
+    const NAME: &'static str = "read";
+
     #[inline]
-    pub(super) fn work(&self) -> Work {
+    fn work(&self) -> Work {
         Work::Read {
             descriptor: self.descriptor.number(),
             address: self.memory.address(),
             length: self.memory.len().min(MAX_BYTES) as u32,
             offset: self.offset,
         }
+    }
+
+    #[inline(always)]
+    fn descriptor(&self) -> Option<&Descriptor> {
+        Some(&self.descriptor)
+    }
+
+    #[inline(always)]
+    fn descriptor_mut(&mut self) -> Option<&mut Descriptor> {
+        Some(&mut self.descriptor)
+    }
+
+    #[inline(always)]
+    fn transfer(&self) -> Option<Transfer> {
+        Some(Transfer { offset: self.offset, is_empty: self.memory.is_empty() })
+    }
+
+    #[inline(always)]
+    fn length(&self) -> usize {
+        self.memory.len()
+    }
+
+    #[inline(always)]
+    fn set_offset(&mut self, offset: u64) {
+        self.offset = offset;
     }
 }

@@ -1,6 +1,7 @@
-use crate::kernel::Work;
+use super::Request;
+use crate::kernel::{timespec, Work};
 use crate::memory::{Arena, ArenaError, Memory};
-use crate::real::timespec;
+use io_uring::opcode;
 use io_uring::types::Timespec;
 use std::time::Duration;
 
@@ -23,8 +24,23 @@ impl Sleep {
         unsafe { memory.as_mut_ptr().cast::<Timespec>().write(time) };
         Ok(Self { timespec: memory })
     }
+}
 
-    pub(super) fn work(&self) -> Work {
+impl Request for Sleep {
+    const OPCODE: u8 = opcode::Timeout::CODE;
+    const SINCE: (u32, u32) = (5, 4);
+    const NAME: &'static str = "sleep";
+    const PROBED: &'static str = "timeout";
+
+    fn work(&self) -> Work {
         Work::Sleep { timespec: self.timespec.address() }
+    }
+
+    fn translate(&self, result: i32) -> i32 {
+        // A timeout that ran its time says so by an error.
+        if result == -libc::ETIME {
+            return 0;
+        }
+        result
     }
 }

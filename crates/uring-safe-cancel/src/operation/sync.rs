@@ -1,5 +1,7 @@
+use super::Request;
 use crate::descriptor::Descriptor;
-use crate::kernel::Work;
+use crate::kernel::{Access, Work};
+use io_uring::opcode;
 
 /// Brings a file's content to the disk, and its metadata unless `data_only`.
 #[derive(Debug)]
@@ -10,17 +12,32 @@ pub struct Sync {
     pub data_only: bool,
 }
 
-impl Sync {
-    pub(super) fn name(&self) -> &'static str {
+impl Request for Sync {
+    const OPCODE: u8 = opcode::Fsync::CODE;
+    const SINCE: (u32, u32) = (5, 1);
+    const NAME: &'static str = "fsync";
+    const ACCESS: Access = Access::Sync;
+
+    fn name(&self) -> &'static str {
         if self.data_only {
             "fdatasync"
         } else {
-            "fsync"
+            Self::NAME
         }
     }
 
     #[inline]
-    pub(super) fn work(&self) -> Work {
+    fn work(&self) -> Work {
         Work::Sync { descriptor: self.descriptor.number(), data_only: self.data_only }
+    }
+
+    #[inline(always)]
+    fn descriptor(&self) -> Option<&Descriptor> {
+        Some(&self.descriptor)
+    }
+
+    #[inline(always)]
+    fn descriptor_mut(&mut self) -> Option<&mut Descriptor> {
+        Some(&mut self.descriptor)
     }
 }

@@ -1,7 +1,8 @@
-use super::MAX_BYTES;
+use super::{Request, Transfer, MAX_BYTES};
 use crate::descriptor::Descriptor;
-use crate::kernel::Work;
+use crate::kernel::{Access, Work};
 use crate::memory::{Arena, ArenaError, Memory};
+use io_uring::opcode;
 
 /// How many parts one vectored operation may have (`UIO_MAXIOV`).
 pub const MAX_VECTORS: usize = 1024;
@@ -86,18 +87,77 @@ pub struct WriteVectored {
     pub vectors: Vectors,
 }
 
-impl ReadVectored {
-    pub(super) fn work(&self) -> Work {
+impl Request for ReadVectored {
+    const OPCODE: u8 = opcode::Readv::CODE;
+    const SINCE: (u32, u32) = (5, 1);
+    const NAME: &'static str = "readv";
+
+    fn work(&self) -> Work {
         let (vectors, count) = self.vectors.array();
         let offset = self.vectors.offset;
         Work::Readv { descriptor: self.descriptor.number(), vectors, count, offset }
     }
+
+    #[inline(always)]
+    fn descriptor(&self) -> Option<&Descriptor> {
+        Some(&self.descriptor)
+    }
+
+    #[inline(always)]
+    fn descriptor_mut(&mut self) -> Option<&mut Descriptor> {
+        Some(&mut self.descriptor)
+    }
+
+    #[inline(always)]
+    fn transfer(&self) -> Option<Transfer> {
+        Some(Transfer { offset: self.vectors.offset, is_empty: self.vectors.is_empty() })
+    }
+
+    #[inline(always)]
+    fn length(&self) -> usize {
+        self.vectors.length()
+    }
+
+    #[inline(always)]
+    fn set_offset(&mut self, offset: u64) {
+        self.vectors.offset = offset;
+    }
 }
 
-impl WriteVectored {
-    pub(super) fn work(&self) -> Work {
+impl Request for WriteVectored {
+    const OPCODE: u8 = opcode::Writev::CODE;
+    const SINCE: (u32, u32) = (5, 1);
+    const NAME: &'static str = "writev";
+    const ACCESS: Access = Access::Write;
+
+    fn work(&self) -> Work {
         let (vectors, count) = self.vectors.array();
         let offset = self.vectors.offset;
         Work::Writev { descriptor: self.descriptor.number(), vectors, count, offset }
+    }
+
+    #[inline(always)]
+    fn descriptor(&self) -> Option<&Descriptor> {
+        Some(&self.descriptor)
+    }
+
+    #[inline(always)]
+    fn descriptor_mut(&mut self) -> Option<&mut Descriptor> {
+        Some(&mut self.descriptor)
+    }
+
+    #[inline(always)]
+    fn transfer(&self) -> Option<Transfer> {
+        Some(Transfer { offset: self.vectors.offset, is_empty: self.vectors.is_empty() })
+    }
+
+    #[inline(always)]
+    fn length(&self) -> usize {
+        self.vectors.length()
+    }
+
+    #[inline(always)]
+    fn set_offset(&mut self, offset: u64) {
+        self.vectors.offset = offset;
     }
 }

@@ -2,7 +2,7 @@
 
 use super::locked::could_fit;
 use super::patience::try_patiently;
-use super::probe::Unsupported;
+use super::unsupported::Unsupported;
 use io_uring::{Builder, IoUring};
 use std::io;
 
