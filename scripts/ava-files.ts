@@ -10,7 +10,7 @@ const FOLDER = '__test__'
  * processes. Those who bound a gap of the event loop in them do it by a second or more.
  */
 const BESIDE: readonly (readonly string[])[] = [
-  ['kinds-of-files/', 'hostile', 'sequences', 'faults/clocks', 'faults/signals', 'ownership'],
+  ['kinds-of-files/', 'hostile', 'faults/signals', 'ownership'],
   [
     'addon',
     'arguments',
@@ -20,6 +20,7 @@ const BESIDE: readonly (readonly string[])[] = [
     'docs',
     'doctor',
     'examples',
+    'faults/clocks',
     'faults/forbidden',
     'faults/forbidden-later',
     'faults/limits',
@@ -31,6 +32,7 @@ const BESIDE: readonly (readonly string[])[] = [
     'kernels',
     'loading',
     'prebuilt',
+    'sequences',
   ],
 ]
 

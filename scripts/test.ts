@@ -25,13 +25,13 @@ const legs: (Leg | Leg[])[] = [
     },
     { name: 'lint', command: 'npm run lint' },
     { name: 'typecheck', command: 'npm run typecheck' },
+    { name: 'docs', command: 'npm run docs' },
   ],
   {
     name: 'cargo test',
     command: 'cargo test --workspace --all-features --no-fail-fast',
     count: countCargoTests,
   },
-  { name: 'docs', command: 'npm run docs' },
   files.beside.map((list, index) => ava(`ava beside ${index + 1}`, list)),
   ava('ava alone', files.alone),
 ]
