@@ -9,9 +9,9 @@
 //! A CQE that is posted and one that is reaped are one step: between the two, nothing that the driver does
 //! depends on it, but for what it judges by the clock. The model with [`Configuration::posts`] has two.
 
+use crate::action::Action;
 use crate::configuration::{Answers, Configuration, ANSWERS};
 use crate::expected::{expected, is_interruption, Asks};
-use crate::model::Action;
 use crate::world::{InKernel, World};
 
 /// What a CQE with `F_MORE` delivers.

@@ -61,6 +61,7 @@
 //! tested elsewhere). More than four operations, more than three lost cancels, 100 interruptions, generations that come
 //! round: those rest on the argument that nothing in machine or table counts so far, and on unit tests.
 
+pub mod action;
 pub mod configuration;
 pub mod defect;
 pub mod driver;
@@ -74,6 +75,6 @@ pub mod state;
 pub mod watch;
 pub mod world;
 
+pub use action::{Action, Cancellation};
 pub use configuration::Configuration;
 pub use defect::Defect;
-pub use model::{Action, Cancellation};

@@ -1,7 +1,7 @@
 //! What must hold, in all states and at the end of all runs.
 
+use crate::action::Cancellation;
 use crate::configuration::Configuration;
-use crate::model::Cancellation;
 use crate::sight::Sight;
 use crate::state::State;
 use crate::world::Fault;

@@ -1,7 +1,7 @@
 //! Runs a model and says what came of it.
 
+use crate::action::{Action, Cancellation};
 use crate::configuration::Configuration;
-use crate::model::{Action, Cancellation};
 use crate::state::State;
 use stateright::{Checker, HasDiscoveries, Model, Path};
 use std::fmt::{self, Display, Formatter};

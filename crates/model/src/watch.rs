@@ -1,8 +1,8 @@
 //! What is worth seeing of a step, for the models that look for something.
 
+use crate::action::Action;
 use crate::configuration::Configuration;
 use crate::expected::{is_interruption, is_miss, Asks};
-use crate::model::Action;
 use crate::sight::Sight;
 use crate::state::State;
 use crate::world::{Cqe, Operation, World};
