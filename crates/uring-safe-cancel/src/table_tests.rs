@@ -5,6 +5,8 @@
 mod bounded;
 #[path = "table_tests/hostile.rs"]
 mod hostile;
+#[path = "table_tests/shrinking.rs"]
+mod shrinking;
 
 use super::*;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -251,31 +253,4 @@ fn clause_3_memory_the_payload_stays_while_the_kernel_polls_or_pauses_for_it() {
     let settled = table.apply(key, completed(-libc::ECANCELED)).settled.expect("it ended");
     assert_eq!((settled.payload, settled.verdict, settled.attempts), (7, Verdict::Cancelled, 1));
     assert_eq!((table.in_flight(), table.unsettled(), table.payload(key)), (0, 0, None));
-}
-
-#[test]
-fn a_table_shrinks_after_a_burst_and_forgets_no_generation() {
-    const BURST: u32 = 40_000;
-    let mut table: Table<u32> = Table::new(limits(BURST + 16, 0), CancelPolicy::default());
-    let first: Vec<Key> = (0..BURST).map(|payload| submit(&mut table, payload)).collect();
-    // The last one stays, and with it its place; what comes meanwhile takes the lowest places.
-    let (last, others) = first.split_last().expect("there are some");
-    for &key in others {
-        assert!(table.apply(key, completed(0)).actions.release);
-    }
-    let low = submit(&mut table, 1);
-    assert!((low.slot as usize) < KEPT_SLOTS);
-    assert_eq!(table.unsettled_keys().collect::<Vec<_>>(), [low, *last]);
-    assert!(table.apply(*last, completed(0)).actions.release);
-    assert_eq!(table.slots(), KEPT_SLOTS, "the burst is over");
-    assert!(table.slots.capacity() <= 4 * KEPT_SLOTS && table.occupied.len() == KEPT_SLOTS / 64);
-    assert!(table.apply(low, completed(0)).actions.release);
-    table.audit(&List::new());
-    // The same again: no key of before names anybody now.
-    let second: HashSet<Key> = (0..BURST).map(|payload| submit(&mut table, payload)).collect();
-    assert_eq!(second.len(), BURST as usize);
-    for key in first {
-        assert!(!second.contains(&key) && table.payload(key).is_none());
-    }
-    table.audit(&List::new());
 }

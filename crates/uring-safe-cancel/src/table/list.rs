@@ -29,6 +29,11 @@ impl Links {
     pub(super) fn shrink_to(&mut self, slots: usize) {
         self.0.shrink_to(slots);
     }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
 }
 
 /// A list of slots of one [`Table`](super::Table).
