@@ -20,7 +20,10 @@ use std::io;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use uring_safe_cancel::descriptor::{FileKind, Look};
-use uring_safe_cancel::kernel::{Access, Cqe, Kernel, Nanoseconds, QueueFull, Submission, Way};
+use uring_safe_cancel::kernel::decoded::Queued;
+use uring_safe_cancel::kernel::{
+    Access, Cqe, Entry, Kernel, Nanoseconds, QueueFull, Submission, Way,
+};
 use uring_safe_cancel::tag::{Kind as TagKind, Tag};
 
 /// A [`World`] as the ring sees it.
@@ -32,7 +35,16 @@ const ENTER_COST: Nanoseconds = 2_000;
 
 impl Kernel for SimulatedKernel {
     unsafe fn queue(&mut self, submission: &Submission) -> Result<(), QueueFull> {
-        self.0.borrow_mut().queue(submission)
+        self.0.borrow_mut().queue(&Queued::of_ring(submission))
+    }
+
+    unsafe fn queue_entry(
+        &mut self,
+        tag: Tag,
+        entry: Entry,
+        asynchronous: bool,
+    ) -> Result<(), QueueFull> {
+        self.0.borrow_mut().queue(&Queued::of_operation(tag, &entry, asynchronous))
     }
 
     fn queued(&self) -> u32 {

@@ -7,7 +7,8 @@ use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 use std::time::Duration;
 use uring_safe_cancel::descriptor::FileKind;
-use uring_safe_cancel::kernel::{Nanoseconds, Way, Work};
+use uring_safe_cancel::kernel::decoded::Decoded;
+use uring_safe_cancel::kernel::{Nanoseconds, Way};
 use uring_safe_cancel::{CancelPolicy, Key, Verdict};
 
 /// The kinds of operations.
@@ -183,7 +184,7 @@ pub struct Record {
     /// Another CQE of the present submission was posted before.
     pub followed: bool,
     /// What the last attempt was.
-    pub attempt: Option<Work>,
+    pub attempt: Option<Decoded>,
     /// Whether its present submission has `IOSQE_ASYNC`.
     pub asynchronous: bool,
     /// The descriptor in its SQE.

@@ -12,7 +12,8 @@ use rustc_hash::FxHashMap;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::os::fd::RawFd;
-use uring_safe_cancel::kernel::{Cqe, Nanoseconds, Submission};
+use uring_safe_cancel::kernel::decoded::Queued;
+use uring_safe_cancel::kernel::{Cqe, Nanoseconds};
 use uring_safe_cancel::tag::{Kind as TagKind, Tag};
 use uring_safe_cancel::Key;
 
@@ -65,7 +66,7 @@ pub struct World {
     pub coverage: Coverage,
     /// How the kernel's boundary is broken on purpose.
     pub sabotage: Option<Sabotage>,
-    pub(crate) submissions: VecDeque<Submission>,
+    pub(crate) submissions: VecDeque<Queued>,
     pub(crate) completions: VecDeque<Cqe>,
     pub(crate) backlog: VecDeque<Cqe>,
     pub(crate) events: BinaryHeap<Reverse<(Nanoseconds, u64, Event)>>,

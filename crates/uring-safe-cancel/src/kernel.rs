@@ -3,8 +3,11 @@
 //! The real one is [`crate::real::RealKernel`]. A simulated one can stand in its place: the ring is
 //! generic over the trait, so the real one pays nothing for that.
 
+pub mod decoded;
+
 use crate::descriptor::{FileKind, Look};
 use crate::tag::Tag;
+pub use io_uring::squeue::Entry;
 use io_uring::types::Timespec;
 use std::ffi::CStr;
 use std::io;
@@ -19,92 +22,20 @@ pub(crate) fn timespec(time: Nanoseconds) -> Timespec {
     Timespec::new().sec(time / SECOND).nsec((time % SECOND) as u32)
 }
 
-/// What an SQE asks for. Addresses are those of core memory, which the in-flight table holds.
+/// What the ring itself asks the kernel for, beside its operations, which make their own SQEs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// Nothing.
-    Nop,
-    /// read(2), or pread(2).
-    Read {
-        /// The file.
-        descriptor: RawFd,
-        /// Where the bytes go.
-        address: usize,
-        /// How many, at most.
-        length: u32,
-        /// Where in the file; `u64::MAX` is the current position.
-        offset: u64,
-    },
-    /// write(2), or pwrite(2).
-    Write {
-        /// The file.
-        descriptor: RawFd,
-        /// Where the bytes are.
-        address: usize,
-        /// How many.
-        length: u32,
-        /// Where in the file; `u64::MAX` is the current position.
-        offset: u64,
-    },
-    /// readv(2), or preadv(2).
-    Readv {
-        /// The file.
-        descriptor: RawFd,
-        /// The address of an array of `iovec`.
-        vectors: usize,
-        /// How many there are.
-        count: u32,
-        /// Where in the file; `u64::MAX` is the current position.
-        offset: u64,
-    },
-    /// writev(2), or pwritev(2).
-    Writev {
-        /// The file.
-        descriptor: RawFd,
-        /// The address of an array of `iovec`.
-        vectors: usize,
-        /// How many there are.
-        count: u32,
-        /// Where in the file; `u64::MAX` is the current position.
-        offset: u64,
-    },
-    /// poll(2) of one descriptor, once.
+    /// poll(2) of one descriptor, once: between two attempts of an operation.
     Poll {
         /// The file.
         descriptor: RawFd,
         /// The mask of events, as poll(2) has them.
         events: u32,
     },
-    /// A relative timeout.
-    Sleep {
-        /// The address of a `__kernel_timespec`.
-        timespec: usize,
-    },
     /// A pause between two attempts; [`crate::machine::pause`] says how long.
     Pause {
         /// Its number.
         number: u8,
-    },
-    /// openat(2).
-    Open {
-        /// The address of a path that ends in NUL.
-        path: usize,
-        /// As in open(2).
-        flags: i32,
-        /// As in open(2).
-        mode: u32,
-    },
-    /// close(2).
-    Close {
-        /// The file.
-        descriptor: RawFd,
-    },
-    /// fsync(2), or fdatasync(2).
-    Sync {
-        /// The file.
-        descriptor: RawFd,
-        /// Whether fdatasync.
-        data_only: bool,
     },
     /// The cancel of the operation with this tag.
     Cancel {
@@ -125,7 +56,7 @@ pub enum Work {
     },
 }
 
-/// One SQE.
+/// An SQE of the ring's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Submission {
     /// Its identity.
@@ -162,6 +93,34 @@ pub trait Kernel {
     /// The addresses in it must stay valid, and unused by anyone else who would mind, until the final
     /// CQE with its tag has been reaped.
     unsafe fn queue(&mut self, submission: &Submission) -> Result<(), QueueFull>;
+
+    /// The same for an operation's own SQE.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Kernel::queue`].
+    unsafe fn queue_entry(
+        &mut self,
+        tag: Tag,
+        entry: Entry,
+        asynchronous: bool,
+    ) -> Result<(), QueueFull>;
+
+    /// The same, not inlined: for operations that are made seldom.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Kernel::queue`].
+    #[inline(never)]
+    unsafe fn queue_rare(
+        &mut self,
+        tag: Tag,
+        entry: Entry,
+        asynchronous: bool,
+    ) -> Result<(), QueueFull> {
+        // SAFETY: the caller vouches for the addresses.
+        unsafe { self.queue_entry(tag, entry, asynchronous) }
+    }
 
     /// How many SQEs the kernel has not taken.
     fn queued(&self) -> u32;

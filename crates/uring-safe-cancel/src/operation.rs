@@ -16,7 +16,8 @@ pub use vectored::{Vectors, VectorsError, MAX_VECTORS};
 pub(crate) use request::Request;
 
 use crate::descriptor::Descriptor;
-use crate::kernel::{Access, Work};
+use crate::kernel::{Access, Kernel, QueueFull};
+use crate::tag::Tag;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 /// The most bytes that Linux reads or writes at once (`MAX_RW_COUNT`).
@@ -71,11 +72,31 @@ macro_rules! operations {
                 }
             }
 
-            /// What its SQE asks for.
-            #[inline]
-            pub(crate) fn work(&self) -> Work {
+            /// Puts its SQE into the queue: each kind by itself, because an entry that several branches make is put together in
+            /// memory, and copied from there before it has arrived.
+            ///
+            /// # Safety
+            ///
+            /// As for [`Kernel::queue`]: the operation stays where it is until its final CQE.
+            #[inline(always)]
+            pub(crate) unsafe fn queue<K: Kernel>(
+                &self,
+                kernel: &mut K,
+                tag: Tag,
+                asynchronous: bool,
+            ) -> Result<(), QueueFull> {
                 match self {
-                    $(Self::$name(request) => request.work(),)*
+                    $(Self::$name(request) => {
+                        let entry = request.entry();
+                        // SAFETY: the caller vouches for the operation's memory, which is all that the entry points to.
+                        unsafe {
+                            if <$name>::HOT {
+                                kernel.queue_entry(tag, entry, asynchronous)
+                            } else {
+                                kernel.queue_rare(tag, entry, asynchronous)
+                            }
+                        }
+                    })*
                 }
             }
 

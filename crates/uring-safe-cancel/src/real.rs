@@ -22,7 +22,7 @@ use crate::kernel::{
 use crate::machine::{pause, LONGEST_PAUSE};
 use crate::tag::Tag;
 use io_uring::squeue::{Entry, Flags};
-use io_uring::types::{Fd, FsyncFlags, Timespec};
+use io_uring::types::{Fd, Timespec};
 use io_uring::{cqueue, opcode, IoUring};
 use locked::Locked;
 use registered::Name;
@@ -100,15 +100,15 @@ impl RealKernel {
         self.fallbacks
     }
 
-    /// Puts the SQE for a submission into the queue.
+    /// Puts an SQE into the queue.
     ///
     /// # Safety
     ///
     /// As for [`Kernel::queue`].
     #[inline(always)]
-    unsafe fn push(&mut self, submission: &Submission, entry: Entry) -> Result<(), QueueFull> {
-        let mut entry = entry.user_data(submission.tag.user_data());
-        if submission.asynchronous {
+    unsafe fn push(&mut self, tag: Tag, entry: Entry, asynchronous: bool) -> Result<(), QueueFull> {
+        let mut entry = entry.user_data(tag.user_data());
+        if asynchronous {
             entry = entry.flags(Flags::ASYNC);
         }
         // SAFETY: the caller promises that the addresses stay valid until the final CQE; those of the
@@ -118,40 +118,11 @@ impl RealKernel {
 
     fn entry(&mut self, work: &Work) -> Entry {
         match *work {
-            Work::Nop => opcode::Nop::new().build(),
-            Work::Read { descriptor, address, length, offset } => {
-                read(descriptor, address, length, offset)
-            }
-            Work::Write { descriptor, address, length, offset } => {
-                write(descriptor, address, length, offset)
-            }
-            Work::Readv { descriptor, vectors, count, offset } => {
-                opcode::Readv::new(Fd(descriptor), vectors as *const libc::iovec, count)
-                    .offset(offset)
-                    .build()
-            }
-            Work::Writev { descriptor, vectors, count, offset } => {
-                opcode::Writev::new(Fd(descriptor), vectors as *const libc::iovec, count)
-                    .offset(offset)
-                    .build()
-            }
             Work::Poll { descriptor, events } => {
                 opcode::PollAdd::new(Fd(descriptor), events).build()
             }
-            Work::Sleep { timespec } => opcode::Timeout::new(timespec as *const Timespec).build(),
             Work::Pause { number } => {
                 opcode::Timeout::new(&PAUSES[usize::from(number.min(LONGEST_PAUSE))]).build()
-            }
-            Work::Open { path, flags, mode } => {
-                opcode::OpenAt::new(Fd(libc::AT_FDCWD), path as *const libc::c_char)
-                    .flags(flags)
-                    .mode(mode)
-                    .build()
-            }
-            Work::Close { descriptor } => opcode::Close::new(Fd(descriptor)).build(),
-            Work::Sync { descriptor, data_only } => {
-                let flags = if data_only { FsyncFlags::DATASYNC } else { FsyncFlags::empty() };
-                opcode::Fsync::new(Fd(descriptor)).flags(flags).build()
             }
             Work::Cancel { target } => cancel(target),
             Work::Timer { deadline } => {
@@ -170,16 +141,6 @@ impl RealKernel {
     fn until(&self, deadline: Nanoseconds) -> Timespec {
         timespec(deadline.saturating_sub(self.now()))
     }
-}
-
-#[inline(always)]
-fn read(descriptor: RawFd, address: usize, length: u32, offset: u64) -> Entry {
-    opcode::Read::new(Fd(descriptor), address as *mut u8, length).offset(offset).build()
-}
-
-#[inline(always)]
-fn write(descriptor: RawFd, address: usize, length: u32, offset: u64) -> Entry {
-    opcode::Write::new(Fd(descriptor), address as *const u8, length).offset(offset).build()
 }
 
 #[inline(always)]
@@ -207,25 +168,25 @@ static PAUSES: [Timespec; LONGEST_PAUSE as usize + 1] = {
 impl Kernel for RealKernel {
     #[inline(always)]
     unsafe fn queue(&mut self, submission: &Submission) -> Result<(), QueueFull> {
-        // Each of the usual ones by itself: an entry that several branches make is put together in memory, and copied from
-        // there before it has arrived.
+        // The usual one by itself: an entry that several branches make is put together in memory, and copied from there
+        // before it has arrived.
+        let entry = match submission.work {
+            Work::Cancel { target } => cancel(target),
+            ref other => self.entry(other),
+        };
         // SAFETY: the caller promises what `push` asks for.
-        unsafe {
-            match submission.work {
-                Work::Nop => self.push(submission, opcode::Nop::new().build()),
-                Work::Read { descriptor, address, length, offset } => {
-                    self.push(submission, read(descriptor, address, length, offset))
-                }
-                Work::Write { descriptor, address, length, offset } => {
-                    self.push(submission, write(descriptor, address, length, offset))
-                }
-                Work::Cancel { target } => self.push(submission, cancel(target)),
-                ref other => {
-                    let entry = self.entry(other);
-                    self.push(submission, entry)
-                }
-            }
-        }
+        unsafe { self.push(submission.tag, entry, submission.asynchronous) }
+    }
+
+    #[inline(always)]
+    unsafe fn queue_entry(
+        &mut self,
+        tag: Tag,
+        entry: Entry,
+        asynchronous: bool,
+    ) -> Result<(), QueueFull> {
+        // SAFETY: the caller promises what `push` asks for.
+        unsafe { self.push(tag, entry, asynchronous) }
     }
 
     #[inline]

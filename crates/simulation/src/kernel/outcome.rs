@@ -8,7 +8,8 @@ use crate::trace::Step;
 use crate::world::{Event, World};
 use crate::Sabotage;
 use std::os::fd::RawFd;
-use uring_safe_cancel::kernel::{Cqe, Submission};
+use uring_safe_cancel::kernel::decoded::Queued;
+use uring_safe_cancel::kernel::Cqe;
 use uring_safe_cancel::tag::Tag;
 
 impl World {
@@ -228,7 +229,7 @@ impl World {
             (sabotage, was_polled, Tag::from_user_data(cqe.user_data), record.attempt)
         {
             let asynchronous = record.needs_worker();
-            let _ = self.queue(&Submission { tag, work, asynchronous });
+            let _ = self.queue(&Queued { tag, work, asynchronous });
         }
         let record = &mut self.slots[slot as usize];
         match sabotage {

@@ -7,33 +7,34 @@ use crate::trace::Step;
 use crate::world::World;
 use crate::Sabotage;
 use std::os::fd::RawFd;
-use uring_safe_cancel::kernel::{QueueFull, Submission, Work};
+use uring_safe_cancel::kernel::decoded::{Decoded, Queued};
+use uring_safe_cancel::kernel::QueueFull;
 use uring_safe_cancel::tag::{Kind as TagKind, Tag};
 use uring_safe_cancel::Key;
 
 /// The name of an SQE, for the trace.
-pub(super) fn name(work: &Work) -> &'static str {
+pub(super) fn name(work: &Decoded) -> &'static str {
     match work {
-        Work::Nop => "nop",
-        Work::Read { .. } => "read",
-        Work::Write { .. } => "write",
-        Work::Readv { .. } => "readv",
-        Work::Writev { .. } => "writev",
-        Work::Poll { .. } => "poll",
-        Work::Sleep { .. } => "sleep",
-        Work::Pause { .. } => "pause",
-        Work::Open { .. } => "open",
-        Work::Close { .. } => "close",
-        Work::Sync { .. } => "sync",
-        Work::Cancel { .. } => "cancel",
-        Work::Timer { .. } => "timer",
-        Work::TimerUpdate { .. } => "timer update",
+        Decoded::Nop => "nop",
+        Decoded::Read { .. } => "read",
+        Decoded::Write { .. } => "write",
+        Decoded::Readv { .. } => "readv",
+        Decoded::Writev { .. } => "writev",
+        Decoded::Poll { .. } => "poll",
+        Decoded::Sleep { .. } => "sleep",
+        Decoded::Pause { .. } => "pause",
+        Decoded::Open { .. } => "open",
+        Decoded::Close { .. } => "close",
+        Decoded::Sync { .. } => "sync",
+        Decoded::Cancel { .. } => "cancel",
+        Decoded::Timer { .. } => "timer",
+        Decoded::TimerUpdate { .. } => "timer update",
     }
 }
 
 impl World {
     /// Puts an SQE into the queue.
-    pub(super) fn queue(&mut self, submission: &Submission) -> Result<(), QueueFull> {
+    pub(super) fn queue(&mut self, submission: &Queued) -> Result<(), QueueFull> {
         let submission = &self.sabotaged(*submission);
         assert!(!self.is_over, "an SQE of a ring that is gone");
         if self.submissions.len() >= self.configuration.entries as usize {
@@ -46,7 +47,7 @@ impl World {
             TagKind::Target => self.queue_target(submission),
             TagKind::Cancel => self.queue_cancel(submission),
             TagKind::Timer => {
-                assert!(matches!(submission.work, Work::Timer { .. }));
+                assert!(matches!(submission.work, Decoded::Timer { .. }));
                 assert_eq!(self.timer_on_the_way, None, "clause 7: a second timer");
                 self.timer_on_the_way = Some(submission.tag);
             }
@@ -67,7 +68,7 @@ impl World {
         Ok(())
     }
 
-    fn queue_target(&mut self, submission: &Submission) {
+    fn queue_target(&mut self, submission: &Queued) {
         let key = submission.tag.key();
         let is_new = self
             .slots
@@ -138,14 +139,14 @@ impl World {
                 record.pointed = pointed;
                 record.attempt = Some(work);
             }
-            (Asks::Poll, Work::Poll { descriptor, events }) => {
+            (Asks::Poll, Decoded::Poll { descriptor, events }) => {
                 let wanted = if record.kind.writes() { libc::POLLOUT } else { libc::POLLIN };
                 assert_eq!(events, wanted as u32, "clause 2: a poll for nothing: {record:?}");
                 let is_kept = own != Some(descriptor) || record.is_held;
                 assert!(is_kept, "clause 3: a number is polled that may be closed: {record:?}");
                 record.number = Some(descriptor);
             }
-            (Asks::Pause(expected), Work::Pause { number }) => {
+            (Asks::Pause(expected), Decoded::Pause { number }) => {
                 assert_eq!(number, expected, "clause 2: another pause: {record:?}");
             }
             (_, work) => panic!("clause 2: {work:?} before the poll of {record:?}"),
@@ -179,7 +180,7 @@ impl World {
     }
 
     /// What a broken library would have submitted.
-    fn sabotaged(&self, mut submission: Submission) -> Submission {
+    fn sabotaged(&self, mut submission: Queued) -> Queued {
         let (Some(sabotage), TagKind::Target) = (self.sabotage, submission.tag.kind()) else {
             return submission;
         };
@@ -188,29 +189,29 @@ impl World {
         let is_new = self.submitting.as_ref();
         let at_position = is_new.or(record).is_some_and(|record| record.at_position);
         match (sabotage, record.filter(is_polled), &mut submission.work) {
-            (Sabotage::SkipPoll, Some(record), Work::Poll { .. }) => {
+            (Sabotage::SkipPoll, Some(record), Decoded::Poll { .. }) => {
                 submission.work = record.attempt.unwrap_or(submission.work);
             }
-            (Sabotage::PollNumber, Some(record), Work::Poll { descriptor, .. }) => {
+            (Sabotage::PollNumber, Some(record), Decoded::Poll { descriptor, .. }) => {
                 *descriptor = record.target.map_or(*descriptor, |target| target.number);
             }
             (
                 Sabotage::ForgetOffset,
                 _,
-                Work::Read { offset, .. }
-                | Work::Write { offset, .. }
-                | Work::Readv { offset, .. }
-                | Work::Writev { offset, .. },
+                Decoded::Read { offset, .. }
+                | Decoded::Write { offset, .. }
+                | Decoded::Readv { offset, .. }
+                | Decoded::Writev { offset, .. },
             ) if at_position => *offset = u64::MAX,
             _ => {}
         }
         submission
     }
 
-    fn queue_cancel(&mut self, submission: &Submission) {
+    fn queue_cancel(&mut self, submission: &Queued) {
         let key = submission.tag.key();
         let target = Tag::new(TagKind::Target, key);
-        assert_eq!(submission.work, Work::Cancel { target }, "clause 6: a cancel of another");
+        assert_eq!(submission.work, Decoded::Cancel { target }, "clause 6: a cancel of another");
         let (now, draining) = (self.now, self.draining);
         let policy = self.configuration.options.cancel.clone();
         let record = self.record(key);
@@ -250,50 +251,52 @@ fn pieces(record: &Record) -> impl Iterator<Item = (usize, u32)> + '_ {
 
 /// Checks that an SQE says what its client asked for. Returns its descriptor, and what it points to
 /// beside the client's memory.
-fn described(record: &Record, work: &Work) -> (Option<RawFd>, usize) {
+fn described(record: &Record, work: &Decoded) -> (Option<RawFd>, usize) {
     let first = record.parts.first().copied();
     let count = record.parts.len() as u32;
     let (kind, number, pointed, same) = match *work {
-        Work::Nop => (Kind::Nop, None, 0, true),
-        Work::Read { descriptor, address, length, offset } => {
+        Decoded::Nop => (Kind::Nop, None, 0, true),
+        Decoded::Read { descriptor, address, length, offset } => {
             let same = (Some((address, length)), offset) == (first, record.wanted_offset());
             (Kind::Read, Some(descriptor), 0, same)
         }
-        Work::Write { descriptor, address, length, offset } => {
+        Decoded::Write { descriptor, address, length, offset } => {
             let same = (Some((address, length)), offset) == (first, record.wanted_offset());
             (Kind::Write, Some(descriptor), 0, same)
         }
-        Work::Readv { descriptor, vectors, count: parts, offset } => {
+        Decoded::Readv { descriptor, vectors, count: parts, offset } => {
             let same = (parts, offset) == (count, record.wanted_offset());
             (Kind::ReadVectored, Some(descriptor), vectors, same)
         }
-        Work::Writev { descriptor, vectors, count: parts, offset } => {
+        Decoded::Writev { descriptor, vectors, count: parts, offset } => {
             let same = (parts, offset) == (count, record.wanted_offset());
             (Kind::WriteVectored, Some(descriptor), vectors, same)
         }
         // Whose end the thread tells by it.
-        Work::Poll { descriptor, events } if record.kind == Kind::Close && record.is_elsewhere => {
+        Decoded::Poll { descriptor, events }
+            if record.kind == Kind::Close && record.is_elsewhere =>
+        {
             (Kind::Close, Some(descriptor), 0, events == libc::POLLIN as u32)
         }
-        Work::Poll { descriptor, events } => {
+        Decoded::Poll { descriptor, events } => {
             (Kind::Poll, Some(descriptor), 0, events == record.flags)
         }
-        Work::Sleep { timespec } => (Kind::Sleep, None, timespec, true),
-        Work::Open { path, flags, mode } => {
+        Decoded::Sleep { timespec } => (Kind::Sleep, None, timespec, true),
+        Decoded::Open { path, flags, mode } => {
             let same = flags == record.flags as i32 | libc::O_CLOEXEC && mode == 0o600;
             (Kind::Open, None, path, same)
         }
-        Work::Close { descriptor } => {
+        Decoded::Close { descriptor } => {
             let same = descriptor == record.closes && !record.is_elsewhere;
             (Kind::Close, None, 0, same)
         }
-        Work::Sync { descriptor, data_only } => {
+        Decoded::Sync { descriptor, data_only } => {
             (Kind::Sync, Some(descriptor), 0, data_only == (record.flags != 0))
         }
-        Work::Pause { .. }
-        | Work::Cancel { .. }
-        | Work::Timer { .. }
-        | Work::TimerUpdate { .. } => {
+        Decoded::Pause { .. }
+        | Decoded::Cancel { .. }
+        | Decoded::Timer { .. }
+        | Decoded::TimerUpdate { .. } => {
             panic!("clause 6: {work:?} with the tag of an operation")
         }
     };

@@ -6,25 +6,25 @@ use crate::record::{Asks, Kind, Stage};
 use crate::trace::Step;
 use crate::world::{Event, World};
 use std::time::Duration;
-use uring_safe_cancel::kernel::{Submission, Work};
+use uring_safe_cancel::kernel::decoded::{Decoded, Queued};
 use uring_safe_cancel::tag::Kind as TagKind;
 
 /// The most cancels that an operation may need that is not silent for ever.
 const MOST_CANCELS: u32 = 16;
 
 impl World {
-    pub(super) fn take(&mut self, submission: Submission) {
+    pub(super) fn take(&mut self, submission: Queued) {
         let key = submission.tag.key();
         self.note(Step::Take(name(&submission.work), key.slot(), key.generation()));
         match (submission.tag.kind(), submission.work) {
             (TagKind::Cancel, _) => self.take_cancel(key.slot()),
-            (TagKind::Timer, Work::Timer { deadline }) => {
+            (TagKind::Timer, Decoded::Timer { deadline }) => {
                 self.take_timer(submission.tag, deadline);
             }
-            (TagKind::TimerUpdate, Work::TimerUpdate { timer, deadline }) => {
+            (TagKind::TimerUpdate, Decoded::TimerUpdate { timer, deadline }) => {
                 self.take_update(submission.tag, timer, deadline);
             }
-            (TagKind::TimerUpdate, Work::Cancel { target }) => {
+            (TagKind::TimerUpdate, Decoded::Cancel { target }) => {
                 self.take_timer_cancel(submission.tag, target);
             }
             (TagKind::Target, _) => self.take_target(key.slot()),

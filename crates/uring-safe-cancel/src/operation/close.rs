@@ -1,8 +1,8 @@
 use super::Request;
 use crate::descriptor::closer::{self, Closing};
-use crate::kernel::Work;
 use crate::machine::is_interruption;
-use io_uring::opcode;
+use io_uring::squeue::Entry;
+use io_uring::{opcode, types::Fd};
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -64,13 +64,11 @@ impl Request for Close {
     /// Whatever it said, Linux has released the number by then, and another file may have it.
     const REPEATABLE: bool = false;
 
-    #[inline]
-    fn work(&self) -> Work {
+    #[inline(always)]
+    fn entry(&self) -> Entry {
         match &self.elsewhere {
-            None => Work::Close { descriptor: self.number },
-            Some(closing) => {
-                Work::Poll { descriptor: closing.event(), events: libc::POLLIN as u32 }
-            }
+            None => opcode::Close::new(Fd(self.number)).build(),
+            Some(closing) => opcode::PollAdd::new(Fd(closing.event()), libc::POLLIN as u32).build(),
         }
     }
 

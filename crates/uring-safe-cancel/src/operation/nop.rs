@@ -1,6 +1,6 @@
 use super::Request;
-use crate::kernel::Work;
 use io_uring::opcode;
+use io_uring::squeue::Entry;
 
 /// Does nothing, by way of the kernel.
 #[derive(Debug)]
@@ -9,10 +9,11 @@ pub struct Nop;
 impl Request for Nop {
     const OPCODE: u8 = opcode::Nop::CODE;
     const SINCE: (u32, u32) = (5, 1);
+    const HOT: bool = true;
     const NAME: &'static str = "nop";
 
-    #[inline]
-    fn work(&self) -> Work {
-        Work::Nop
+    #[inline(always)]
+    fn entry(&self) -> Entry {
+        opcode::Nop::new().build()
     }
 }

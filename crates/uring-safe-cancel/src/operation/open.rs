@@ -1,7 +1,7 @@
 use super::Request;
-use crate::kernel::Work;
 use crate::memory::{Arena, ArenaError, Memory};
-use io_uring::opcode;
+use io_uring::squeue::Entry;
+use io_uring::{opcode, types::Fd};
 use std::ffi::CStr;
 
 /// Opens a path, close-on-exec. The result is a descriptor, which its client gets or which is closed.
@@ -47,8 +47,12 @@ impl Request for Open {
     const NAME: &'static str = "open";
     const OPENS: bool = true;
 
-    fn work(&self) -> Work {
-        Work::Open { path: self.path.address(), flags: self.flags, mode: self.mode }
+    #[inline(always)]
+    fn entry(&self) -> Entry {
+        opcode::OpenAt::new(Fd(libc::AT_FDCWD), self.path.address() as *const libc::c_char)
+            .flags(self.flags)
+            .mode(self.mode)
+            .build()
     }
 
     #[inline(always)]

@@ -1,7 +1,8 @@
 use super::Request;
 use crate::descriptor::Descriptor;
-use crate::kernel::{Access, Work};
-use io_uring::opcode;
+use crate::kernel::Access;
+use io_uring::squeue::Entry;
+use io_uring::{opcode, types::Fd};
 
 /// Waits until one of `events` (as in poll(2)) holds. The result is the mask of those that do.
 #[derive(Debug)]
@@ -18,9 +19,9 @@ impl Request for Poll {
     const NAME: &'static str = "poll";
     const ACCESS: Access = Access::Poll;
 
-    #[inline]
-    fn work(&self) -> Work {
-        Work::Poll { descriptor: self.descriptor.number(), events: self.events }
+    #[inline(always)]
+    fn entry(&self) -> Entry {
+        opcode::PollAdd::new(Fd(self.descriptor.number()), self.events).build()
     }
 
     /// As poll(2) has it: what was asked for, and what is always told. The kernel adds what woke it (POLLRDHUP).

@@ -1,8 +1,8 @@
 use super::{Request, Transfer, MAX_BYTES};
 use crate::descriptor::Descriptor;
-use crate::kernel::Work;
 use crate::memory::Memory;
-use io_uring::opcode;
+use io_uring::squeue::Entry;
+use io_uring::{opcode, types::Fd};
 
 /// Reads into core memory: as many bytes as it has, at most [`MAX_BYTES`]. The result is how many came.
 #[derive(Debug)]
@@ -18,16 +18,15 @@ pub struct Read {
 impl Request for Read {
     const OPCODE: u8 = opcode::Read::CODE;
     const SINCE: (u32, u32) = (5, 6);
+    const HOT: bool = true;
     const NAME: &'static str = "read";
 
-    #[inline]
-    fn work(&self) -> Work {
-        Work::Read {
-            descriptor: self.descriptor.number(),
-            address: self.memory.address(),
-            length: self.memory.len().min(MAX_BYTES) as u32,
-            offset: self.offset,
-        }
+    #[inline(always)]
+    fn entry(&self) -> Entry {
+        let length = self.memory.len().min(MAX_BYTES) as u32;
+        opcode::Read::new(Fd(self.descriptor.number()), self.memory.address() as *mut u8, length)
+            .offset(self.offset)
+            .build()
     }
 
     #[inline(always)]

@@ -1,6 +1,7 @@
 use super::Transfer;
 use crate::descriptor::Descriptor;
-use crate::kernel::{Access, Work};
+use crate::kernel::Access;
+use io_uring::squeue::Entry;
 
 /// What an operation says of itself. The defaults are those of one that has no file, and that a cancel may reach.
 pub(crate) trait Request {
@@ -12,6 +13,8 @@ pub(crate) trait Request {
     const NAME: &'static str;
     /// What the probe calls its code.
     const PROBED: &'static str = Self::NAME;
+    /// Whether it is made so often that its SQE is put into the queue without a call.
+    const HOT: bool = false;
     /// What it does with its file.
     const ACCESS: Access = Access::Read;
     /// Whether a cancel may reach it.
@@ -21,8 +24,8 @@ pub(crate) trait Request {
     /// Whether its result is a descriptor that the kernel made for it.
     const OPENS: bool = false;
 
-    /// What its SQE asks for.
-    fn work(&self) -> Work;
+    /// Its SQE, but for the tag and the flags, which are the kernel's boundary's.
+    fn entry(&self) -> Entry;
 
     /// Its name, where it has more than one.
     fn name(&self) -> &'static str {

@@ -1,7 +1,8 @@
 use super::Request;
-use crate::kernel::{timespec, Work};
+use crate::kernel::timespec;
 use crate::memory::{Arena, ArenaError, Memory};
 use io_uring::opcode;
+use io_uring::squeue::Entry;
 use io_uring::types::Timespec;
 use std::time::Duration;
 
@@ -32,8 +33,9 @@ impl Request for Sleep {
     const NAME: &'static str = "sleep";
     const PROBED: &'static str = "timeout";
 
-    fn work(&self) -> Work {
-        Work::Sleep { timespec: self.timespec.address() }
+    #[inline(always)]
+    fn entry(&self) -> Entry {
+        opcode::Timeout::new(self.timespec.address() as *const Timespec).build()
     }
 
     fn translate(&self, result: i32) -> i32 {

@@ -1,7 +1,9 @@
 use super::Request;
 use crate::descriptor::Descriptor;
-use crate::kernel::{Access, Work};
+use crate::kernel::Access;
 use io_uring::opcode;
+use io_uring::squeue::Entry;
+use io_uring::types::{Fd, FsyncFlags};
 
 /// Brings a file's content to the disk, and its metadata unless `data_only`.
 #[derive(Debug)]
@@ -26,9 +28,10 @@ impl Request for Sync {
         }
     }
 
-    #[inline]
-    fn work(&self) -> Work {
-        Work::Sync { descriptor: self.descriptor.number(), data_only: self.data_only }
+    #[inline(always)]
+    fn entry(&self) -> Entry {
+        let flags = if self.data_only { FsyncFlags::DATASYNC } else { FsyncFlags::empty() };
+        opcode::Fsync::new(Fd(self.descriptor.number())).flags(flags).build()
     }
 
     #[inline(always)]

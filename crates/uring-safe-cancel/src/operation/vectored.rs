@@ -1,8 +1,9 @@
 use super::{Request, Transfer, MAX_BYTES};
 use crate::descriptor::Descriptor;
-use crate::kernel::{Access, Work};
+use crate::kernel::Access;
 use crate::memory::{Arena, ArenaError, Memory};
-use io_uring::opcode;
+use io_uring::squeue::Entry;
+use io_uring::{opcode, types::Fd};
 
 /// How many parts one vectored operation may have (`UIO_MAXIOV`).
 pub const MAX_VECTORS: usize = 1024;
@@ -92,10 +93,12 @@ impl Request for ReadVectored {
     const SINCE: (u32, u32) = (5, 1);
     const NAME: &'static str = "readv";
 
-    fn work(&self) -> Work {
+    #[inline(always)]
+    fn entry(&self) -> Entry {
         let (vectors, count) = self.vectors.array();
-        let offset = self.vectors.offset;
-        Work::Readv { descriptor: self.descriptor.number(), vectors, count, offset }
+        opcode::Readv::new(Fd(self.descriptor.number()), vectors as *const libc::iovec, count)
+            .offset(self.vectors.offset)
+            .build()
     }
 
     #[inline(always)]
@@ -130,10 +133,12 @@ impl Request for WriteVectored {
     const NAME: &'static str = "writev";
     const ACCESS: Access = Access::Write;
 
-    fn work(&self) -> Work {
+    #[inline(always)]
+    fn entry(&self) -> Entry {
         let (vectors, count) = self.vectors.array();
-        let offset = self.vectors.offset;
-        Work::Writev { descriptor: self.descriptor.number(), vectors, count, offset }
+        opcode::Writev::new(Fd(self.descriptor.number()), vectors as *const libc::iovec, count)
+            .offset(self.vectors.offset)
+            .build()
     }
 
     #[inline(always)]

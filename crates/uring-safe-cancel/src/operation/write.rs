@@ -1,8 +1,9 @@
 use super::{Request, Transfer, MAX_BYTES};
 use crate::descriptor::Descriptor;
-use crate::kernel::{Access, Work};
+use crate::kernel::Access;
 use crate::memory::Memory;
-use io_uring::opcode;
+use io_uring::squeue::Entry;
+use io_uring::{opcode, types::Fd};
 
 /// Writes core memory: all of it, at most [`MAX_BYTES`]. The result is how many bytes went.
 #[derive(Debug)]
@@ -18,17 +19,16 @@ pub struct Write {
 impl Request for Write {
     const OPCODE: u8 = opcode::Write::CODE;
     const SINCE: (u32, u32) = (5, 6);
+    const HOT: bool = true;
     const NAME: &'static str = "write";
     const ACCESS: Access = Access::Write;
 
-    #[inline]
-    fn work(&self) -> Work {
-        Work::Write {
-            descriptor: self.descriptor.number(),
-            address: self.memory.address(),
-            length: self.memory.len().min(MAX_BYTES) as u32,
-            offset: self.offset,
-        }
+    #[inline(always)]
+    fn entry(&self) -> Entry {
+        let length = self.memory.len().min(MAX_BYTES) as u32;
+        opcode::Write::new(Fd(self.descriptor.number()), self.memory.address() as *const u8, length)
+            .offset(self.offset)
+            .build()
     }
 
     #[inline(always)]

@@ -82,8 +82,9 @@ impl Name {
 mod tests {
     use super::super::RealKernel;
     use super::Name;
-    use crate::kernel::{Kernel, Submission, Work};
+    use crate::kernel::Kernel;
     use crate::tag::{Key, Kind, Tag};
+    use io_uring::opcode;
 
     /// So many rings may a thread have registered (`IO_RINGFD_REG_MAX`).
     const MOST: usize = 16;
@@ -105,9 +106,8 @@ mod tests {
         assert_eq!(registered, expected);
         for (slot, ring) in rings.iter_mut().enumerate() {
             let tag = Tag::new(Kind::Target, Key { slot: slot as u32, generation: 1 });
-            let nop = Submission { tag, work: Work::Nop, asynchronous: false };
             // SAFETY: a nop has no addresses.
-            unsafe { ring.queue(&nop) }.expect("room");
+            unsafe { ring.queue_entry(tag, opcode::Nop::new().build(), false) }.expect("room");
             ring.enter(1).expect("it takes a nop");
             assert_eq!(ring.reap().expect("its CQE").user_data, tag.user_data());
         }

@@ -3,10 +3,12 @@
 //! no tag twice, and no more on the way than the completion queue has room for.
 
 use crate::descriptor::{look, FileKind, Look};
-use crate::kernel::{Access, Cqe, Kernel, Nanoseconds, QueueFull, Submission, Way, Work};
+use crate::kernel::decoded::{Decoded, Queued};
+use crate::kernel::{Access, Cqe, Kernel, Nanoseconds, QueueFull, Submission, Way};
 use crate::ring::{Completion, Extra, Flushed, Options, Ring};
 use crate::tag::{Key, Kind, Tag};
 use crate::{Operation, Verdict};
+use io_uring::squeue::Entry;
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -70,7 +72,7 @@ pub(super) struct State {
     pub(super) looked: Vec<RawFd>,
     entries: usize,
     completions: usize,
-    queue: VecDeque<Submission>,
+    queue: VecDeque<Queued>,
     cqes: VecDeque<Cqe>,
     /// Whether what is posted stays inside the kernel until the next `enter` (overflow, task work).
     pub(super) holds_back: bool,
@@ -78,10 +80,10 @@ pub(super) struct State {
     /// Whether who waits is woken by the end of one operation, as if by its cancel.
     pub(super) trickles: bool,
     /// Tags whose final CQE has not been reaped.
-    on_the_way: HashMap<u64, Submission>,
+    on_the_way: HashMap<u64, Queued>,
     timer: Option<(Tag, Nanoseconds)>,
     /// Every SQE that was taken.
-    pub(super) taken: Vec<Submission>,
+    pub(super) taken: Vec<Queued>,
 }
 
 #[derive(Clone, Debug)]
@@ -175,7 +177,7 @@ impl Fake {
     }
 
     /// What an operation's SQEs asked for.
-    pub(super) fn works(&self, key: Key) -> Vec<Work> {
+    pub(super) fn works(&self, key: Key) -> Vec<Decoded> {
         let tag = Tag::new(Kind::Target, key);
         let state = self.0.borrow();
         state.taken.iter().filter(|s| s.tag == tag).map(|s| s.work).collect()
@@ -185,7 +187,7 @@ impl Fake {
     pub(super) fn cancels(&self, key: Key) -> usize {
         let target = Tag::new(Kind::Target, key);
         let state = self.0.borrow();
-        state.taken.iter().filter(|s| s.work == Work::Cancel { target }).count()
+        state.taken.iter().filter(|s| s.work == Decoded::Cancel { target }).count()
     }
 
     /// The operations that the kernel has.
@@ -232,16 +234,16 @@ impl State {
         self.cqes.push_back(Cqe { user_data, result, more: false, notification: false });
     }
 
-    fn take(&mut self, submission: Submission) {
+    fn take(&mut self, submission: Queued) {
         self.taken.push(submission);
         let tag = submission.tag.user_data();
         match submission.work {
-            Work::Timer { deadline } => {
+            Decoded::Timer { deadline } => {
                 assert!(self.timer.is_none(), "a second timer");
                 self.timer = Some((submission.tag, deadline));
                 self.fire();
             }
-            Work::TimerUpdate { timer, deadline } => {
+            Decoded::TimerUpdate { timer, deadline } => {
                 let found = self.timer.filter(|&(tag, _)| tag == timer);
                 let otherwise = if found.is_some() { 0 } else { -libc::ENOENT };
                 let result = self.updates.pop_front().unwrap_or(otherwise);
@@ -253,14 +255,14 @@ impl State {
                 }
                 self.fire();
             }
-            Work::Cancel { target } if target.kind() == Kind::Timer => {
+            Decoded::Cancel { target } if target.kind() == Kind::Timer => {
                 let found = self.timer.take_if(|&mut (tag, _)| tag == target);
                 self.answer(tag, if found.is_some() { 0 } else { -libc::ENOENT });
                 if found.is_some() {
                     self.answer(target.user_data(), -libc::ECANCELED);
                 }
             }
-            Work::Cancel { target } => {
+            Decoded::Cancel { target } => {
                 assert_eq!(target.kind(), Kind::Target);
                 let (tagged, done) = (target.user_data(), |cqe: &Cqe| cqe.user_data);
                 let has_it = self.on_the_way.contains_key(&tagged)
@@ -291,13 +293,13 @@ impl State {
     }
 }
 
-impl Kernel for Fake {
-    unsafe fn queue(&mut self, submission: &Submission) -> Result<(), QueueFull> {
+impl Fake {
+    fn put(&mut self, submission: Queued) -> Result<(), QueueFull> {
         let mut state = self.0.borrow_mut();
         if state.queue.len() == state.entries {
             return Err(QueueFull);
         }
-        let earlier = state.on_the_way.insert(submission.tag.user_data(), *submission);
+        let earlier = state.on_the_way.insert(submission.tag.user_data(), submission);
         assert_eq!(earlier, None, "clause 6: the tag is on the way already");
         assert!(
             state.on_the_way.len() <= state.completions,
@@ -308,8 +310,23 @@ impl Kernel for Fake {
         let kinds = [Kind::Timer, Kind::TimerUpdate];
         let timers = timers.filter(|s| kinds.contains(&s.tag.kind())).count();
         assert!(timers <= 2, "clause 7: the timer takes more than its reserve");
-        state.queue.push_back(*submission);
+        state.queue.push_back(submission);
         Ok(())
+    }
+}
+
+impl Kernel for Fake {
+    unsafe fn queue(&mut self, submission: &Submission) -> Result<(), QueueFull> {
+        self.put(Queued::of_ring(submission))
+    }
+
+    unsafe fn queue_entry(
+        &mut self,
+        tag: Tag,
+        entry: Entry,
+        asynchronous: bool,
+    ) -> Result<(), QueueFull> {
+        self.put(Queued::of_operation(tag, &entry, asynchronous))
     }
 
     fn queued(&self) -> u32 {

@@ -2,7 +2,7 @@
 
 use super::fake_tests::*;
 use crate::descriptor::Descriptor;
-use crate::kernel::Work;
+use crate::kernel::decoded::Decoded;
 use crate::operation::Read;
 use crate::ring::{Extra, Flushed};
 use crate::tag::Key;
@@ -158,7 +158,7 @@ fn clause_7_bounded_what_is_reaped_before_a_judgement_starts_nothing_beyond_the_
     let (done, flushed) = flush(&mut ring, 2);
     assert_eq!((done.len(), flushed.again), (2, true));
     let taken =
-        fake.script(|s| s.taken.iter().filter(|s| matches!(s.work, Work::Read { .. })).count());
+        fake.script(|s| s.taken.iter().filter(|s| matches!(s.work, Decoded::Read { .. })).count());
     assert!(taken <= 2 * IN_FLIGHT as usize, "{taken} reads were started");
     assert_eq!(flush_all(&mut ring, &fake, 2).len(), IN_FLIGHT as usize + 98);
 }

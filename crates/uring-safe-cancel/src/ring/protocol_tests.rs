@@ -12,7 +12,8 @@ mod waiting;
 
 use super::fake_tests::*;
 use crate::descriptor::FileKind;
-use crate::kernel::{Way, Work};
+use crate::kernel::decoded::Decoded;
+use crate::kernel::Way;
 use crate::operation::{
     Close, Poll, Read, ReadVectored, Vectors, Write, WriteVectored, CURRENT_POSITION,
 };
@@ -72,16 +73,16 @@ fn inode(number: RawFd) -> Option<(u64, u64)> {
     (look.kind != FileKind::Unknown).then_some(look.identity)
 }
 
-fn polled(work: Work) -> (RawFd, i32) {
+fn polled(work: Decoded) -> (RawFd, i32) {
     match work {
-        Work::Poll { descriptor, events } => (descriptor, events as i32),
+        Decoded::Poll { descriptor, events } => (descriptor, events as i32),
         other => panic!("{other:?} is no poll"),
     }
 }
 
-fn offset(work: Work) -> u64 {
+fn offset(work: Decoded) -> u64 {
     match work {
-        Work::Read { offset, .. } | Work::Write { offset, .. } => offset,
+        Decoded::Read { offset, .. } | Decoded::Write { offset, .. } => offset,
         other => panic!("{other:?} has no offset"),
     }
 }

@@ -20,7 +20,7 @@ mod timers;
 mod turns;
 
 use super::fake_tests::*;
-use crate::kernel::{Submission, Work};
+use crate::kernel::decoded::{Decoded, Queued};
 use crate::machine::MAX_INTERRUPTIONS;
 use crate::operation::{Close, Open, Read, ReadVectored, Sleep, Vectors, CURRENT_POSITION};
 use crate::{CancelPolicy, Descriptor, Extra, Key, Operation, Options, Refusal, Verdict};
@@ -71,9 +71,9 @@ fn run_twice(ring: &mut FakeRing) -> Vec<(u32, Verdict)> {
 
 const RETRY: Duration = Duration::from_micros(200);
 
-fn descriptor_of(submission: &Submission) -> Option<i32> {
+fn descriptor_of(submission: &Queued) -> Option<i32> {
     match submission.work {
-        Work::Read { descriptor, .. } => Some(descriptor),
+        Decoded::Read { descriptor, .. } => Some(descriptor),
         _ => None,
     }
 }

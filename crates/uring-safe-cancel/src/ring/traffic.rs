@@ -156,13 +156,17 @@ impl<K: Kernel, C> Ring<K, C> {
         let stage = self.table.machine(key).map_or(Stage::Attempt, Machine::stage);
         let Some(held) = self.table.payload(key) else { return true };
         let (asynchronous, needs_worker) = (held.asynchronous, held.needs_worker);
-        let (work, in_worker) = match stage {
-            Stage::Attempt => (held.operation.work(), asynchronous),
+        let between = match stage {
+            Stage::Attempt => None,
             _ => stage_work(held, stage),
         };
-        if self.queue(Tag::new(Kind::Target, key), work, in_worker).is_ok() {
+        let queued = match between {
+            None => self.queue_operation(key, asynchronous),
+            Some((work, in_worker)) => self.queue(Tag::new(Kind::Target, key), work, in_worker),
+        };
+        if queued.is_ok() {
             self.table.submitted(key, asynchronous && !needs_worker);
-            if matches!(work, Work::Close { .. }) {
+            if !is_prepared && self.is_kernels_close(key) {
                 self.closes_queued.push((key, self.kernel.queued()));
             }
             return true;
@@ -203,6 +207,36 @@ impl<K: Kernel, C> Ring<K, C> {
             }
         }
         true
+    }
+
+    /// Whether the kernel itself closes for it. (Of one that a thread does it only polls the end.)
+    #[cold]
+    fn is_kernels_close(&self, key: Key) -> bool {
+        let operation = self.table.payload(key).map(|held| &held.operation);
+        matches!(operation, Some(Operation::Close(close)) if !close.is_begun())
+    }
+
+    #[inline(always)]
+    fn queue_operation(&mut self, key: Key, asynchronous: bool) -> Result<(), QueueFull> {
+        let Some(held) = self.table.payload(key) else { return Ok(()) };
+        let tag = Tag::new(Kind::Target, key);
+        // SAFETY: as in `queue`.
+        let queued = unsafe { held.operation.queue(&mut self.kernel, tag, asynchronous) };
+        if queued.is_ok() {
+            return queued;
+        }
+        self.queue_operation_again(key, asynchronous)
+    }
+
+    /// There was no room: perhaps there is when the kernel has taken what is queued.
+    #[cold]
+    fn queue_operation_again(&mut self, key: Key, asynchronous: bool) -> Result<(), QueueFull> {
+        if !self.enter(0) {
+            return Err(QueueFull);
+        }
+        let Some(held) = self.table.payload(key) else { return Ok(()) };
+        // SAFETY: as in `queue`.
+        unsafe { held.operation.queue(&mut self.kernel, Tag::new(Kind::Target, key), asynchronous) }
     }
 
     #[inline(always)]
@@ -449,19 +483,19 @@ impl<K: Kernel, C> Ring<K, C> {
 
 /// What an operation asks for between two attempts, and whether a worker must do it.
 #[cold]
-fn stage_work<C>(held: &Held<C>, stage: Stage) -> (Work, bool) {
+fn stage_work<C>(held: &Held<C>, stage: Stage) -> Option<(Work, bool)> {
     let events = match held.operation.access() {
         Access::Write => libc::POLLOUT,
         _ => libc::POLLIN,
     };
     match (stage, held.operation.descriptor()) {
-        (Stage::Pause(number), _) => (Work::Pause { number }, false),
+        (Stage::Pause(number), _) => Some((Work::Pause { number }, false)),
         (_, Some(descriptor)) => {
             let work = Work::Poll { descriptor: descriptor.number(), events: events as u32 };
             // A FUSE server is asked for a poll, too.
-            (work, held.apart.as_ref().is_some_and(|apart| apart.kind == FileKind::Fuse))
+            Some((work, held.apart.as_ref().is_some_and(|apart| apart.kind == FileKind::Fuse)))
         }
-        (_, None) => (held.operation.work(), held.asynchronous),
+        (_, None) => None,
     }
 }
 

@@ -19,7 +19,7 @@ fn clause_2_live_what_found_nothing_there_is_polled_and_tried_again() {
         assert_ne!(descriptor, number, "clause 3: its owner may close the number meanwhile");
         assert_eq!(inode(descriptor), inode(number));
         let again = match works[2] {
-            Work::Read { descriptor, .. } | Work::Write { descriptor, .. } => descriptor,
+            Decoded::Read { descriptor, .. } | Decoded::Write { descriptor, .. } => descriptor,
             other => panic!("{other:?}"),
         };
         assert_eq!(again, descriptor, "and the next attempt is on the same file");
@@ -41,22 +41,22 @@ fn clause_2_live_a_wrong_poll_is_followed_by_pauses() {
         assert_eq!(completes(&mut ring, &fake, key, end), []);
     }
     let pauses = fake.works(key).into_iter().filter_map(|work| match work {
-        Work::Pause { number } => Some(number),
+        Decoded::Pause { number } => Some(number),
         _ => None,
     });
     assert_eq!(pauses.collect::<Vec<_>>(), [0, 1]);
     assert!(matches!(
         fake.works(key)[..],
         [
-            Work::Read { .. },
-            Work::Poll { .. },
-            Work::Read { .. },
-            Work::Pause { .. },
-            Work::Poll { .. },
-            Work::Read { .. },
-            Work::Pause { .. },
-            Work::Poll { .. },
-            Work::Read { .. }
+            Decoded::Read { .. },
+            Decoded::Poll { .. },
+            Decoded::Read { .. },
+            Decoded::Pause { .. },
+            Decoded::Poll { .. },
+            Decoded::Read { .. },
+            Decoded::Pause { .. },
+            Decoded::Poll { .. },
+            Decoded::Read { .. }
         ]
     ));
     assert_eq!(completes(&mut ring, &fake, key, 8), [(7, Verdict::Completed(8))]);

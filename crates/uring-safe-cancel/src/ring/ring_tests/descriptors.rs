@@ -112,8 +112,9 @@ fn a_close_reaches_the_kernel_after_the_cancels_that_were_asked_for_before_it() 
     submit(&mut ring, Close::new(12345), 3);
     settle(&mut ring);
     let works = fake.script(|s| s.taken.iter().map(|taken| taken.work).collect::<Vec<_>>());
-    let close = works.iter().position(|work| matches!(work, Work::Close { .. })).unwrap();
-    let cancels = works[..close].iter().filter(|work| matches!(work, Work::Cancel { .. })).count();
+    let close = works.iter().position(|work| matches!(work, Decoded::Close { .. })).unwrap();
+    let cancels =
+        works[..close].iter().filter(|work| matches!(work, Decoded::Cancel { .. })).count();
     assert_eq!(cancels, 3);
 }
 

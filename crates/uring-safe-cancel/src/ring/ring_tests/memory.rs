@@ -9,7 +9,7 @@ fn clause_3_memory_is_leaked_and_never_reused_when_the_drain_gives_up() {
     let address = {
         settle(&mut ring);
         let work = fake.script(|s| s.taken[0].work);
-        let Work::Read { address, .. } = work else { panic!("{work:?}") };
+        let Decoded::Read { address, .. } = work else { panic!("{work:?}") };
         address
     };
     ring.destroy(Duration::from_secs(2));
@@ -119,7 +119,7 @@ fn clause_3_memory_a_vectored_operation_names_the_parts_that_it_holds() {
     let descriptor = Descriptor::Borrowed(0);
     submit(&mut ring, ReadVectored { descriptor, vectors }, 7);
     settle(&mut ring);
-    let Work::Readv { vectors, count, .. } = fake.script(|s| s.taken[0].work) else { panic!() };
+    let Decoded::Readv { vectors, count, .. } = fake.script(|s| s.taken[0].work) else { panic!() };
     assert_eq!(count, 1);
     // SAFETY: the ring holds the array, whose first entry was just submitted.
     let vector = unsafe { *(vectors as *const libc::iovec) };
@@ -134,6 +134,6 @@ fn clause_3_memory_parts_beyond_the_array_are_not_named() {
     vectors.parts = vec![part; 2000];
     submit(&mut ring, ReadVectored { descriptor: Descriptor::Borrowed(0), vectors }, 7);
     settle(&mut ring);
-    let Work::Readv { count, .. } = fake.script(|s| s.taken[0].work) else { panic!() };
+    let Decoded::Readv { count, .. } = fake.script(|s| s.taken[0].work) else { panic!() };
     assert_eq!(count, 1, "there is room for one");
 }
