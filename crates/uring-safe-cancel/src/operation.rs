@@ -13,6 +13,7 @@ mod write;
 
 pub use vectored::{Vectors, VectorsError, MAX_VECTORS};
 
+use request::descriptor;
 pub(crate) use request::Request;
 
 use crate::descriptor::Descriptor;

@@ -168,14 +168,19 @@ static PAUSES: [Timespec; LONGEST_PAUSE as usize + 1] = {
 impl Kernel for RealKernel {
     #[inline(always)]
     unsafe fn queue(&mut self, submission: &Submission) -> Result<(), QueueFull> {
+        let Submission { tag, ref work, asynchronous } = *submission;
         // The usual one by itself: an entry that several branches make is put together in memory, and copied from there
         // before it has arrived.
-        let entry = match submission.work {
-            Work::Cancel { target } => cancel(target),
-            ref other => self.entry(other),
-        };
         // SAFETY: the caller promises what `push` asks for.
-        unsafe { self.push(submission.tag, entry, submission.asynchronous) }
+        unsafe {
+            match work {
+                Work::Cancel { target } => self.push(tag, cancel(*target), asynchronous),
+                other => {
+                    let entry = self.entry(other);
+                    self.push(tag, entry, asynchronous)
+                }
+            }
+        }
     }
 
     #[inline(always)]

@@ -1,4 +1,4 @@
-use super::Request;
+use super::{descriptor, Request};
 use crate::descriptor::Descriptor;
 use crate::kernel::Access;
 use io_uring::squeue::Entry;
@@ -33,13 +33,5 @@ impl Request for Poll {
         result & (self.events as i32 | ALWAYS)
     }
 
-    #[inline(always)]
-    fn descriptor(&self) -> Option<&Descriptor> {
-        Some(&self.descriptor)
-    }
-
-    #[inline(always)]
-    fn descriptor_mut(&mut self) -> Option<&mut Descriptor> {
-        Some(&mut self.descriptor)
-    }
+    descriptor!();
 }

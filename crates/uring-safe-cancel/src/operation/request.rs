@@ -72,3 +72,19 @@ pub(crate) trait Request {
         result
     }
 }
+
+/// What an operation on one file says of it.
+macro_rules! descriptor {
+    () => {
+        #[inline(always)]
+        fn descriptor(&self) -> Option<&Descriptor> {
+            Some(&self.descriptor)
+        }
+
+        #[inline(always)]
+        fn descriptor_mut(&mut self) -> Option<&mut Descriptor> {
+            Some(&mut self.descriptor)
+        }
+    };
+}
+pub(super) use descriptor;

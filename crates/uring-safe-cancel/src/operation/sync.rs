@@ -1,4 +1,4 @@
-use super::Request;
+use super::{descriptor, Request};
 use crate::descriptor::Descriptor;
 use crate::kernel::Access;
 use io_uring::opcode;
@@ -34,13 +34,5 @@ impl Request for Sync {
         opcode::Fsync::new(Fd(self.descriptor.number())).flags(flags).build()
     }
 
-    #[inline(always)]
-    fn descriptor(&self) -> Option<&Descriptor> {
-        Some(&self.descriptor)
-    }
-
-    #[inline(always)]
-    fn descriptor_mut(&mut self) -> Option<&mut Descriptor> {
-        Some(&mut self.descriptor)
-    }
+    descriptor!();
 }

@@ -1,4 +1,4 @@
-use super::{Request, Transfer, MAX_BYTES};
+use super::{descriptor, Request, Transfer, MAX_BYTES};
 use crate::descriptor::Descriptor;
 use crate::kernel::Access;
 use crate::memory::{Arena, ArenaError, Memory};
@@ -88,6 +88,28 @@ pub struct WriteVectored {
     pub vectors: Vectors,
 }
 
+/// What both say of their file and their parts.
+macro_rules! vectors {
+    () => {
+        descriptor!();
+
+        #[inline(always)]
+        fn transfer(&self) -> Option<Transfer> {
+            Some(Transfer { offset: self.vectors.offset, is_empty: self.vectors.is_empty() })
+        }
+
+        #[inline(always)]
+        fn length(&self) -> usize {
+            self.vectors.length()
+        }
+
+        #[inline(always)]
+        fn set_offset(&mut self, offset: u64) {
+            self.vectors.offset = offset;
+        }
+    };
+}
+
 impl Request for ReadVectored {
     const OPCODE: u8 = opcode::Readv::CODE;
     const SINCE: (u32, u32) = (5, 1);
@@ -101,30 +123,7 @@ impl Request for ReadVectored {
             .build()
     }
 
-    #[inline(always)]
-    fn descriptor(&self) -> Option<&Descriptor> {
-        Some(&self.descriptor)
-    }
-
-    #[inline(always)]
-    fn descriptor_mut(&mut self) -> Option<&mut Descriptor> {
-        Some(&mut self.descriptor)
-    }
-
-    #[inline(always)]
-    fn transfer(&self) -> Option<Transfer> {
-        Some(Transfer { offset: self.vectors.offset, is_empty: self.vectors.is_empty() })
-    }
-
-    #[inline(always)]
-    fn length(&self) -> usize {
-        self.vectors.length()
-    }
-
-    #[inline(always)]
-    fn set_offset(&mut self, offset: u64) {
-        self.vectors.offset = offset;
-    }
+    vectors!();
 }
 
 impl Request for WriteVectored {
@@ -141,28 +140,5 @@ impl Request for WriteVectored {
             .build()
     }
 
-    #[inline(always)]
-    fn descriptor(&self) -> Option<&Descriptor> {
-        Some(&self.descriptor)
-    }
-
-    #[inline(always)]
-    fn descriptor_mut(&mut self) -> Option<&mut Descriptor> {
-        Some(&mut self.descriptor)
-    }
-
-    #[inline(always)]
-    fn transfer(&self) -> Option<Transfer> {
-        Some(Transfer { offset: self.vectors.offset, is_empty: self.vectors.is_empty() })
-    }
-
-    #[inline(always)]
-    fn length(&self) -> usize {
-        self.vectors.length()
-    }
-
-    #[inline(always)]
-    fn set_offset(&mut self, offset: u64) {
-        self.vectors.offset = offset;
-    }
+    vectors!();
 }

@@ -1,4 +1,4 @@
-use super::{Request, Transfer, MAX_BYTES};
+use super::{descriptor, Request, Transfer, MAX_BYTES};
 use crate::descriptor::Descriptor;
 use crate::kernel::Access;
 use crate::memory::Memory;
@@ -31,15 +31,7 @@ impl Request for Write {
             .build()
     }
 
-    #[inline(always)]
-    fn descriptor(&self) -> Option<&Descriptor> {
-        Some(&self.descriptor)
-    }
-
-    #[inline(always)]
-    fn descriptor_mut(&mut self) -> Option<&mut Descriptor> {
-        Some(&mut self.descriptor)
-    }
+    descriptor!();
 
     #[inline(always)]
     fn transfer(&self) -> Option<Transfer> {

@@ -71,13 +71,14 @@ pub(super) fn could_fit(entries: u32, completions: u32) -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the pointer is to a limit of this frame.
     let is_known = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) } == 0;
-    if !is_known || limit.rlim_cur == libc::RLIM_INFINITY {
-        return true;
-    }
     let user = user();
     let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
     let own = taken.iter().find(|(other, _)| *other == user).map_or(0, |(_, sum)| *sum);
-    own.saturating_add(bytes_of(entries, completions, page_bytes())) <= limit.rlim_cur
+    !is_known || fits(own, bytes_of(entries, completions, page_bytes()), limit.rlim_cur)
+}
+
+fn fits(own: u64, bytes: u64, limit: u64) -> bool {
+    limit == libc::RLIM_INFINITY || own.saturating_add(bytes) <= limit
 }
 
 #[cfg(test)]
@@ -86,6 +87,14 @@ mod tests {
 
     #[test]
     fn a_limit_is_too_small_for_some_rings_whatever_else_counts() {
+        let (small, large) = (bytes_of(8, 16, 4096), bytes_of(1 << 15, 1 << 16, 4096));
+        assert!(fits(0, small, small) && !fits(1, small, small) && !fits(0, small, small - 1));
+        assert!(fits(0, small, 16 << 10) && !fits(0, large, 1 << 20));
+        assert!(fits(u64::MAX, large, libc::RLIM_INFINITY) && !fits(u64::MAX, small, small));
+    }
+
+    #[test]
+    fn rings_that_are_there_leave_less_room_until_they_go() {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: the pointer is to a limit of this frame.
         assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) }, 0);
@@ -97,6 +106,8 @@ mod tests {
         let rings: Vec<Locked> = (0..most).map(|_| Locked::take(1 << 15, 1 << 16)).collect();
         assert!(!could_fit(1 << 15, 1 << 16));
         drop(rings);
+        // What other tests of this process have is small.
+        assert!(limit.rlim_cur < 8 << 20 || could_fit(8, 16));
     }
 
     #[test]

@@ -210,7 +210,7 @@ impl<K: Kernel, C> Ring<K, C> {
     }
 
     /// Whether the kernel itself closes for it. (Of one that a thread does it only polls the end.)
-    #[cold]
+    #[inline]
     fn is_kernels_close(&self, key: Key) -> bool {
         let operation = self.table.payload(key).map(|held| &held.operation);
         matches!(operation, Some(Operation::Close(close)) if !close.is_begun())
